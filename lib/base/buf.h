@@ -35,7 +35,7 @@ int	buf_error(const struct buf *b);			/* 0 or -ENOMEM */
 
 /* Read all of descriptor fd to its end.  0; -EFBIG: more than max bytes; -errno of read(2). */
 int	buf_read_fd(struct buf *b, int fd, size_t max);
-/* Read a whole regular file.  0; -EFBIG; -EISDIR; -errno of open(2) or read(2). */
+/* Read a whole file, or pipe, by name.  0; -EFBIG; -errno of open(2) or read(2) (-EISDIR: a directory). */
 int	buf_read_file(struct buf *b, const char *path, size_t max);
 
 #endif
