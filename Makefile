@@ -6,7 +6,6 @@
 #   make fuzz FUZZ=json SECONDS=60             libFuzzer on one target
 #   make install DESTDIR= PREFIX=/usr/local
 
-VERSION = 0.1.0
 PREFIX  = /usr/local
 CC      = gcc
 CLANG   = clang
@@ -18,7 +17,7 @@ comma    := ,
 B        := build$(if $(SANITIZE),-san)
 PKGS     := libuv libzmq libcrypto libcurl yaml-0.1
 WARN     := -std=c11 -Wall -Wextra -Wshadow -Wmissing-prototypes -Wvla -Wpointer-arith -Wstrict-prototypes
-CPPFLAGS += -D_GNU_SOURCE -DEXECMGR_VERSION='"$(VERSION)"' -Ilib -Ilib/base -include lib/banned.h $(shell pkg-config --cflags $(PKGS))
+CPPFLAGS += -D_GNU_SOURCE -Ilib -Ilib/base -include lib/banned.h $(shell pkg-config --cflags $(PKGS))
 ifdef SANITIZE
 SANFLAGS := -fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=undefined
 CFLAGS   := -O1 -g

@@ -48,6 +48,7 @@ hex4(const char *p, const char *end, unsigned *ret)
 {
 	unsigned v = 0;
 
+	*ret = 0;
 	if (end - p < 4)
 		return -EINVAL;
 	for (int i = 0; i < 4; i++) {

@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/diag.h"
 #include "base/opt.h"
+#include "base/version.h"
 
 #define OPT_MAX 64		/* options a command may have; a table beyond is a bug */
 #define HELP_COLUMN 30

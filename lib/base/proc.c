@@ -135,7 +135,7 @@ proc_signal_tree(pid_t root, int sig, const pid_t *spared, size_t nspared)
 	int r, n = 0;
 
 	r = read_table(&t);
-	if (r == 0) {
+	if (r == 0 && t.n > 0) {
 		qsort(t.e, t.n, sizeof *t.e, by_pid);
 		mark_descendants(&t, root, spared, nspared);
 		for (size_t i = 0; i < t.n; i++) {
