@@ -1,5 +1,6 @@
 /* diag - what a program says to people, on stderr; see diag.h. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <unistd.h>
 
@@ -12,11 +13,28 @@ static enum diag_level most = DIAG_WARN;
 
 static const char *const level_names[] = { "error", "warning", "info", "debug" };
 
+/*
+ * A descriptor 0, 1 or 2 that is closed would be the number of the next file or socket, which then got our output.  What is
+ * put there fails like a closed one does: EBADF, since it is open the wrong way round.
+ */
+static void
+occupy_standard_fds(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", fcntl(STDIN_FILENO, F_GETFD) < 0 ? O_WRONLY : O_RDONLY);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
 void
 diag_init(const char *name, enum diag_level level)
 {
 	program = name;
 	most = level;
+	occupy_standard_fds();
 }
 
 void

@@ -19,7 +19,8 @@ enum {				/* exit statuses that sysexits.h has no name for */
 	EX_DIED      = 137,	/* the kernel died under the code */
 };
 
-void	diag_init(const char *program, enum diag_level most);	/* messages beyond `most` are dropped */
+/* First act of a program.  Messages beyond `most` are dropped.  Of descriptors 0 to 2, those that are closed stay unusable. */
+void	diag_init(const char *program, enum diag_level most);
 void	diag_set_level(enum diag_level most);
 int	diag_parse_level(const char *name, enum diag_level *ret_level);	/* error warning info debug; -EINVAL */
 void	diag(enum diag_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
