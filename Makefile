@@ -23,13 +23,14 @@ SANFLAGS := -fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover
 CFLAGS   := -O1 -g
 endif
 
-# llhttp: the system's library where the release has one, else Node's sources as Debian ships them.
+# llhttp: the system's library where the release has one, else Node's sources as Debian ships them; llhttp 9 is strict,
+# 8 only where it is compiled so.
 LLHTTP_DIR := /usr/share/llhttp
 ifeq ($(shell pkg-config --exists libllhttp && echo yes),yes)
 LLHTTP_CPPFLAGS := $(shell pkg-config --cflags libllhttp)
 LLHTTP_LIBS     := $(shell pkg-config --libs libllhttp)
 else
-LLHTTP_CPPFLAGS := -I/usr/share/include/llhttp
+LLHTTP_CPPFLAGS := -I/usr/share/include/llhttp -DLLHTTP_STRICT_MODE=1
 LLHTTP_OBJ      := $(patsubst $(LLHTTP_DIR)/%.c,$(B)/llhttp/%.o,$(wildcard $(LLHTTP_DIR)/*.c))
 endif
 CPPFLAGS += $(LLHTTP_CPPFLAGS)

@@ -27,7 +27,8 @@ struct http_head {
 	const struct http_field	*fields;	/* in the order sent */
 	size_t			 nfields;
 	enum http_body		 body;
-	uint64_t		 length;	/* bytes, HTTP_BODY_LENGTH only */
+	uint64_t		 length;	/* the declared Content-Length; 0: none */
+	bool			 has_length;	/* it was declared; answers to HEAD and 304 declare one and bring no body */
 	bool			 keep_alive;	/* the peer lets the connection live on */
 	bool			 expect_continue;	/* requests */
 };
@@ -40,6 +41,45 @@ const char *http_head_get(const struct http_head *head, const char *name);
  */
 bool	http_head_is_hop(const struct http_head *head, const char *name);
 
-/* The parser itself follows here: used by http_server, http_client and the fuzz target. */
+/* What to hand to http_req_begin() so that an answer passes on as it came: its length, -1 where none was declared. */
+int64_t	http_head_length(const struct http_head *head);
+
+/* ---- the parser: used by http_server, http_client and the fuzz target ---- */
+
+enum http_side { HTTP_REQUESTS, HTTP_ANSWERS };
+
+enum http_got {
+	HTTP_GOT_MORE,		/* all was used; the message goes on */
+	HTTP_GOT_HEAD,		/* http_parser_head() is complete */
+	HTTP_GOT_END,		/* the message is complete; http_parser_next() before the next one */
+};
+
+struct http_parser;			/* opaque: one direction of one connection */
+
+/* header_bytes, url_bytes: caps, beyond which an error.  on_data gets the body in pieces, within http_parser_run(). */
+struct http_parser *http_parser_new(enum http_side side, size_t header_bytes, size_t url_bytes,
+	    void (*on_data)(void *arg, const char *bytes, size_t len), void *arg);	/* NULL: out of memory */
+void	http_parser_free(struct http_parser **p);
+/*
+ * Take bytes off the network; *ret_used says how many of them, up to the next of these:
+ * HTTP_GOT_…, -EPROTO: not acceptable (http_parser_status(), http_parser_why()), -ENOMEM.
+ * What comes out does not depend on how the input is cut into pieces.  After an error every call fails alike.
+ */
+int	http_parser_run(struct http_parser *p, const char *bytes, size_t len, size_t *ret_used);
+/* The connection has ended: 0, the message ended with it (HTTP_BODY_TO_CLOSE), or none had begun; -ECONNRESET. */
+int	http_parser_eof(struct http_parser *p);
+/* Ready for the next message; the last head is gone.  to_head: what comes answers a HEAD request, it has no body. */
+void	http_parser_next(struct http_parser *p, bool to_head);
+void	http_parser_trim(struct http_parser *p);	/* give memory back; between messages only */
+const struct http_head *http_parser_head(const struct http_parser *p);
+bool	http_parser_begun(const struct http_parser *p);		/* some byte of the message has come */
+bool	http_parser_complete(const struct http_parser *p);	/* all of it has come */
+int	http_parser_status(const struct http_parser *p);	/* after -EPROTO of a request: 400, 414, 431 */
+const char *http_parser_why(const struct http_parser *p);	/* after -EPROTO: a sentence, static text */
+
+/* A token (method, field name), RFC 9110, 5.6.2; a field's value, which holds no controls but tabs. */
+bool	http_is_token(const char *s);
+bool	http_is_value(const char *s);
+const char *http_reason(int status);		/* "Not Found"; "" for one without a name here */
 
 #endif

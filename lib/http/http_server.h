@@ -2,7 +2,12 @@
  * http_server - HTTP/1.1 on a libuv loop: one connection, one request at a time, answers in order.
  * A request exists from its complete head until its answer is complete, or until its client has left: on_gone is called
  * once then, and the request is gone when it returns.  Nothing here blocks; bodies stream both ways with back-pressure.
- * What a client does wrong (framing, caps, deadlines) is answered here, as {"detail":…,"error":…}, and closed.
+ * What a client does wrong (framing, caps, deadlines, CONNECT and TRACE) is answered here, as {"detail":…,"error":…}, and
+ * closed.  Handlers are called by the loop only, never from within a function of this header; they may call all of them.
+ * A client that has left is noticed at once, or within 4 s: one that ends its writing side after a complete request may still
+ * wait for its answer, as nc -N does, or be dead; on TCP it is probed with "100 Continue", which a living one skips (an
+ * HTTP/1.0 client that did so counts as gone).
+ * The program ignores SIGPIPE, and raises its limit of descriptors: a server keeps to half of it.
  * Source: RFC 9110, RFC 9112.
  */
 #ifndef HTTP_SERVER_H

@@ -1,0 +1,977 @@
+/* http_server - connections of an HTTP/1.1 server: accepting, reading, deadlines; see http_server.h and http_conn.h. */
+#include <assert.h>
+#include <errno.h>
+#include <netdb.h>
+#include <poll.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "http/http_conn.h"
+
+#define ACCEPT_BATCH	32	/* connections taken a turn of the loop */
+#define BACKLOG		1024
+#define LINGER_MS	5000	/* for a client to read its last answer while it still sends */
+#define PROBE_FIRST_MS	1000	/* after a client's FIN: quick answers meet no probe … */
+#define PROBE_NEXT_MS	2000	/* … and one that was killed is noticed in time */
+#define EVICT_TICKS	2	/* one that was active just now may be about to send its next request */
+#define TRIM_MS		1000	/* idle this long: memory is given back */
+
+static void	update_reading(struct conn *c);
+static void	resume_accept(struct http_server *s);
+static void	on_later(uv_prepare_t *h);
+
+/* ---- time ---- */
+
+static bool
+passed(const struct http_server *s, uint64_t since, int64_t ms)
+{
+	return (int64_t)((s->tick - since) * s->tick_ms) >= ms;
+}
+
+/* ---- the end of a connection ---- */
+
+static void
+server_unref(struct http_server *s)
+{
+	if (--s->handles == 0 && s->freed)
+		free(s);
+}
+
+static void
+on_conn_closed(uv_handle_t *h)
+{
+	struct conn *c = (struct conn *)h;
+	struct http_server *s = c->server;
+
+	http_io_release(&c->io);
+	http_parser_free(&c->parser);
+	buf_release(&c->stash);
+	buf_release(&c->req.all);
+	free(c);
+	server_unref(s);
+}
+
+static void
+set_state(struct conn *c, enum conn_state to)
+{
+	struct http_server *s = c->server;
+
+	if (c->state == CONN_IDLE)
+		TAILQ_REMOVE(&s->idle, c, idle);
+	c->state = to;
+	c->since = s->tick;
+	if (to == CONN_IDLE) {
+		TAILQ_INSERT_TAIL(&s->idle, c, idle);
+		if (s->accept_paused)
+			resume_accept(s);	/* there is one to be evicted again */
+	}
+}
+
+/* Where nothing is under way any more: no handler is called. */
+void
+conn_close(struct conn *c, bool reset)
+{
+	struct http_server *s = c->server;
+
+	if (c->state == CONN_CLOSED)
+		return;
+	set_state(c, CONN_CLOSED);
+	TAILQ_REMOVE(&s->all, c, all);
+	s->nconns--;
+	if (c->is_later) {
+		TAILQ_REMOVE(&s->later, c, later);
+		c->is_later = false;
+	}
+	if (reset && !c->io.is_unix && uv_tcp_close_reset(&c->io.u.tcp, on_conn_closed) == 0)
+		;
+	else
+		uv_close(&c->io.u.handle, on_conn_closed);
+	if (s->accept_paused)
+		resume_accept(s);
+}
+
+/* The request's client has left, or is cut: the last its handler hears of it. */
+static void
+tell_gone(struct conn *c)
+{
+	if (c->state != CONN_REQUEST)
+		return;
+	set_state(c, CONN_LINGER);
+	c->server->nrequests--;
+	if (c->req.on_gone != NULL)
+		c->req.on_gone(&c->req);
+	buf_release(&c->req.all);
+}
+
+static void
+conn_lost(struct conn *c)
+{
+	tell_gone(c);
+	conn_close(c, false);
+}
+
+/* ---- requests, one after the other ---- */
+
+void
+conn_later(struct conn *c)
+{
+	struct http_server *s = c->server;
+
+	if (c->is_later || c->state == CONN_CLOSED)
+		return;
+	c->is_later = true;
+	if (TAILQ_EMPTY(&s->later))
+		uv_prepare_start(&s->prepare, on_later);
+	TAILQ_INSERT_TAIL(&s->later, c, later);
+}
+
+static void
+next_message(struct conn *c)
+{
+	http_parser_next(c->parser, false);
+	c->fresh = false;
+	set_state(c, CONN_IDLE);
+}
+
+void
+conn_answered(struct conn *c)
+{
+	assert(c->state == CONN_REQUEST);
+	c->server->nrequests--;
+	buf_release(&c->req.all);
+	if (c->req.close || (!http_parser_complete(c->parser) && !conn_unread_is_small(c)))
+		set_state(c, CONN_LINGER);
+	else if (http_parser_complete(c->parser))
+		next_message(c);
+	else
+		set_state(c, CONN_DRAIN);
+	if (!c->busy && (c->stash.len > 0 || c->io.error != 0 || c->eof || c->state != CONN_IDLE ||
+	    c->server->draining))
+		conn_later(c);
+	else if (!c->busy)
+		update_reading(c);
+}
+
+static void
+start_request(struct conn *c)
+{
+	const struct http_head *head = http_parser_head(c->parser);
+
+	set_state(c, CONN_REQUEST);
+	c->req = (struct http_req){ .left = -1, .close = !head->keep_alive };
+	if (strcmp(head->method, "CONNECT") == 0 || strcmp(head->method, "TRACE") == 0) {
+		conn_refuse(c, 405, "method_not_allowed", "This method is not served",
+		    "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+		return;
+	}
+	c->server->nrequests++;
+	c->server->conf.on_request(c->server->conf.arg, &c->req);
+}
+
+static void
+on_data(void *arg, const char *bytes, size_t len)
+{
+	struct conn *c = arg;
+	struct http_req *req = &c->req;
+
+	if (c->state != CONN_REQUEST)
+		return;
+	if (req->on_data != NULL) {
+		req->on_data(req, bytes, len);
+	} else if (req->all.len + len > req->max) {
+		req->all_error = -EFBIG;
+	} else {
+		buf_add(&req->all, bytes, len);
+		if (req->all.failed)
+			req->all_error = -ENOMEM;
+	}
+}
+
+/* The body is complete, or more than the handler wants of it: say so, once. */
+static void
+deliver_end(struct conn *c)
+{
+	struct http_req *req = &c->req;
+	struct buf all = req->all;
+
+	if (req->delivered || !req->reading)
+		return;
+	if (!http_parser_complete(c->parser) && req->all_error == 0)
+		return;
+	req->delivered = true;
+	if (req->on_all == NULL) {
+		if (req->on_end != NULL)
+			req->on_end(req);
+		return;
+	}
+	req->all = (struct buf)BUF_INIT;		/* borrowed for the call */
+	req->on_all(req, req->all_error, req->all_error == 0 ? buf_str(&all) : NULL, req->all_error == 0 ? all.len : 0);
+	buf_release(&all);
+}
+
+/* The handler gets no body yet, or no more of it. */
+static bool
+body_waits(const struct conn *c)
+{
+	return c->state == CONN_REQUEST &&
+	    (http_parser_complete(c->parser) || !c->req.reading || c->req.paused || c->req.all_error != 0);
+}
+
+static void
+refuse_message(struct conn *c, int error)
+{
+	int status = http_parser_status(c->parser);
+
+	if (c->state == CONN_REQUEST && c->req.begun) {
+		conn_lost(c);				/* too late for another answer */
+		return;
+	}
+	tell_gone(c);
+	if (c->state == CONN_CLOSED)
+		return;
+	if (error == -ENOMEM)
+		conn_refuse(c, 503, "unavailable", "Out of memory", NULL);
+	else
+		conn_refuse(c, status, status == 400 ? "bad_request" : "too_large", http_parser_why(c->parser), NULL);
+}
+
+/* Keep what is not due yet. */
+static void
+stash(struct conn *c, const char *bytes, size_t len)
+{
+	if (c->stash.len > 0) {				/* they come out of it */
+		c->stash_at = (size_t)(bytes - c->stash.data);
+		if (len == 0)
+			buf_reset(&c->stash);
+		return;
+	}
+	buf_add(&c->stash, bytes, len);
+	c->stash_at = 0;
+	if (c->stash.failed)
+		conn_lost(c);
+}
+
+/* Take len bytes of what the client sent, as far as the state lets. */
+static void
+conn_feed(struct conn *c, const char *bytes, size_t len)
+{
+	size_t used;
+	int got;
+
+	c->busy = true;
+	for (;;) {
+		deliver_end(c);
+		if (c->state == CONN_CLOSED || (c->state == CONN_REQUEST && body_waits(c)))
+			break;
+		if (c->state == CONN_LINGER) {
+			len = 0;
+			break;
+		}
+		if (c->state == CONN_IDLE && len > 0) {
+			uint64_t since = c->fresh ? c->since : c->server->tick;
+
+			set_state(c, CONN_HEAD);
+			c->since = since;
+		}
+		if (len == 0 && !http_parser_complete(c->parser))
+			break;
+		got = http_parser_run(c->parser, bytes, len, &used);
+		bytes += used;
+		len -= used;
+		if (c->state == CONN_REQUEST || c->state == CONN_DRAIN)
+			c->since = c->server->tick;
+		if (got < 0) {
+			if (c->state == CONN_DRAIN)
+				conn_close(c, false);
+			else if (c->state != CONN_LINGER && c->state != CONN_CLOSED)
+				refuse_message(c, got);
+		} else if (got == HTTP_GOT_HEAD) {
+			start_request(c);
+		} else if (got == HTTP_GOT_END && c->state == CONN_DRAIN) {
+			next_message(c);
+		}
+	}
+	c->busy = false;
+	if (c->state != CONN_CLOSED)
+		stash(c, bytes, len);
+	if (c->state != CONN_CLOSED && !c->io.writing)
+		http_io_flush(&c->io);
+}
+
+/* ---- reading ---- */
+
+static void
+on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *buf)
+{
+	struct http_server *s = ((struct conn *)h)->server;
+
+	(void)suggested;
+	*buf = uv_buf_init(s->bytes, sizeof(s->bytes));
+}
+
+static short
+socket_events(struct conn *c)
+{
+	struct pollfd p = { .fd = -1, .events = POLLRDHUP };
+	uv_os_fd_t fd;
+
+	if (uv_fileno(&c->io.u.handle, &fd) < 0)
+		return POLLERR;
+	p.fd = fd;
+	return poll(&p, 1, 0) > 0 ? p.revents : 0;
+}
+
+/*
+ * The client sends no more.  One that shut its writing side down after a complete request still gets its answer; one that
+ * has closed its socket looks the same on TCP until something is sent to it: see probe().
+ */
+static void
+on_eof(struct conn *c)
+{
+	c->eof = c->fin = true;
+	c->probed = c->server->tick;
+	switch (c->state) {
+	case CONN_REQUEST:
+		if (!http_parser_complete(c->parser) || (socket_events(c) & (POLLHUP | POLLERR)))
+			conn_lost(c);
+		break;
+	case CONN_HEAD:
+		conn_close(c, false);
+		break;
+	default:
+		break;					/* settle() ends it */
+	}
+}
+
+/* What must hold after anything happened to a connection. */
+static void
+settle(struct conn *c)
+{
+	if (c->state == CONN_CLOSED)
+		return;
+	if (c->io.error != 0) {
+		conn_lost(c);
+		return;
+	}
+	if (c->req.choked && c->state == CONN_REQUEST && http_io_pending(&c->io) == 0) {
+		c->req.choked = false;
+		if (c->req.on_drain != NULL)
+			c->req.on_drain(&c->req);
+		if (c->state == CONN_CLOSED)
+			return;
+	}
+	if (http_io_pending(&c->io) == 0 && c->state == CONN_LINGER && !c->shut) {
+		uv_os_fd_t fd;
+
+		if (c->eof || (http_parser_complete(c->parser) && c->stash.len == 0)) {
+			conn_close(c, false);
+			return;
+		}
+		/* It may be sending still: closing now would reset the connection, and the answer with it. */
+		c->shut = true;
+		c->since = c->server->tick;
+		if (uv_fileno(&c->io.u.handle, &fd) < 0 || shutdown(fd, SHUT_WR) < 0) {
+			conn_close(c, false);
+			return;
+		}
+	}
+	if (c->eof && c->stash.len == 0 && http_io_pending(&c->io) == 0 && c->state != CONN_REQUEST) {
+		conn_close(c, false);
+		return;
+	}
+	if (c->server->draining && c->state == CONN_IDLE && c->stash.len == 0 && http_io_pending(&c->io) == 0) {
+		conn_close(c, false);
+		return;
+	}
+	if (c->io.waiting.len > 0 && !c->io.writing)
+		conn_later(c);
+	update_reading(c);
+}
+
+static void
+on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
+{
+	struct conn *c = (struct conn *)stream;
+
+	if (n == 0)
+		return;
+	if (n == UV_EOF) {
+		on_eof(c);
+	} else if (n < 0) {
+		conn_lost(c);
+	} else if (c->stash.len > 0) {
+		buf_add(&c->stash, buf->base, (size_t)n);
+		if (c->stash.failed)
+			conn_lost(c);
+	} else {
+		conn_feed(c, buf->base, (size_t)n);
+	}
+	settle(c);
+}
+
+/*
+ * Read where the bytes can be used; and while an answer is pending, to see the client leave.  Where bytes wait already,
+ * look_after() watches the socket instead.
+ */
+static void
+update_reading(struct conn *c)
+{
+	bool want;
+
+	if (c->state == CONN_CLOSED)
+		return;
+	want = !c->eof && (c->state == CONN_LINGER || (c->stash.len == 0 &&
+	    (c->state != CONN_REQUEST || http_parser_complete(c->parser) || !body_waits(c))));
+	if (want == c->reading)
+		return;
+	c->reading = want;
+	if (!want)
+		uv_read_stop(&c->io.u.stream);
+	else if (uv_read_start(&c->io.u.stream, on_alloc, on_read) < 0)
+		conn_lost(c);
+}
+
+static void
+on_written(struct http_io *io)
+{
+	settle((struct conn *)io);
+}
+
+static void
+on_later(uv_prepare_t *h)
+{
+	struct http_server *s = h->data;
+	struct conn *c;
+
+	while ((c = TAILQ_FIRST(&s->later)) != NULL) {
+		TAILQ_REMOVE(&s->later, c, later);
+		c->is_later = false;
+		if (c->state == CONN_LINGER && c->stash.len > 0)
+			buf_reset(&c->stash);
+		http_io_flush(&c->io);
+		if (c->io.error == 0)
+			conn_feed(c, c->stash.len > 0 ? c->stash.data + c->stash_at : NULL,
+			    c->stash.len > 0 ? c->stash.len - c->stash_at : 0);
+		settle(c);
+	}
+	uv_prepare_stop(h);
+}
+
+/* ---- deadlines ---- */
+
+/*
+ * A client that has ended its writing side while its answer is pending: has it left?  A Unix socket tells.  On TCP only
+ * something sent to it does, which a closed socket answers with a reset; "100 Continue" is what a client must skip
+ * (RFC 9110, 15.2), and what an HTTP/1.0 client does not know: that one counts as gone, as with nginx.
+ */
+static void
+probe(struct conn *c)
+{
+	static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
+	struct http_server *s = c->server;
+	short events = socket_events(c);
+
+	if (events & (POLLERR | POLLHUP)) {
+		conn_lost(c);
+		return;
+	}
+	if (!c->fin) {
+		c->fin = (events & POLLRDHUP) != 0;
+		c->probed = s->tick;
+		return;
+	}
+	if (c->io.is_unix || c->req.begun || !passed(s, c->probed, c->req.continued ? PROBE_NEXT_MS : PROBE_FIRST_MS))
+		return;
+	if (http_parser_head(c->parser)->minor == 0) {
+		conn_lost(c);
+		return;
+	}
+	c->probed = s->tick;
+	c->req.continued = true;
+	http_io_send(&c->io, text, sizeof(text) - 1);
+	if (c->io.error != 0)
+		conn_lost(c);
+}
+
+static void
+trim(struct conn *c)
+{
+	http_parser_trim(c->parser);
+	http_io_trim(&c->io);
+	if (c->stash.len == 0)
+		buf_release(&c->stash);
+}
+
+static bool
+write_stalls(struct conn *c)
+{
+	struct http_server *s = c->server;
+	size_t left = c->io.writing ? http_io_pending(&c->io) : 0;
+
+	if (left == 0 || left != c->write_left)
+		c->write_since = s->tick;
+	c->write_left = left;
+	return left > 0 && passed(s, c->write_since, s->conf.write_ms);
+}
+
+static void
+look_after(struct conn *c)
+{
+	struct http_server *s = c->server;
+
+	if (write_stalls(c)) {
+		conn_lost(c);
+		return;
+	}
+	switch (c->state) {
+	case CONN_IDLE:
+		if (http_io_pending(&c->io) > 0)
+			break;				/* its last answer is still being read */
+		if (passed(s, c->since, c->fresh ? s->conf.header_ms : s->conf.idle_ms))
+			conn_close(c, false);
+		else if (passed(s, c->since, TRIM_MS) && !http_parser_begun(c->parser))
+			trim(c);
+		break;
+	case CONN_HEAD:
+		if (passed(s, c->since, s->conf.header_ms))
+			conn_refuse(c, 408, "bad_request", "The request header did not come in time", NULL);
+		break;
+	case CONN_REQUEST:
+		if (!c->reading)
+			probe(c);
+		else if (!http_parser_complete(c->parser) && passed(s, c->since, s->conf.idle_ms)) {
+			if (c->req.begun) {
+				conn_lost(c);
+				return;
+			}
+			tell_gone(c);
+			conn_refuse(c, 408, "bad_request", "The request body did not come in time", NULL);
+		}
+		break;
+	case CONN_DRAIN:
+		if (passed(s, c->since, s->conf.idle_ms))
+			conn_close(c, false);
+		break;
+	case CONN_LINGER:
+		if (c->shut && passed(s, c->since, LINGER_MS))
+			conn_close(c, false);
+		break;
+	case CONN_CLOSED:
+		break;
+	}
+	if (c->state == CONN_LINGER)
+		conn_later(c);
+}
+
+static void
+on_tick(uv_timer_t *t)
+{
+	struct http_server *s = t->data;
+	struct conn *c, *next;
+
+	s->tick++;
+	for (c = TAILQ_FIRST(&s->all); c != NULL; c = next) {
+		next = TAILQ_NEXT(c, all);		/* memory of a closed one stays until its handle is gone */
+		look_after(c);
+	}
+	if (s->accept_paused)
+		resume_accept(s);
+	if (s->nconns == 0 && !s->accept_paused)
+		uv_timer_stop(t);
+}
+
+static void
+start_ticking(struct http_server *s)
+{
+	if (!uv_is_active((uv_handle_t *)&s->timer))
+		uv_timer_start(&s->timer, on_tick, s->tick_ms, s->tick_ms);
+}
+
+/* ---- accepting ---- */
+
+static void	on_acceptable(uv_poll_t *h, int status, int events);
+
+static void
+pause_accept(struct http_server *s)
+{
+	struct listener *l;
+
+	s->accept_paused = true;
+	TAILQ_FOREACH(l, &s->listeners, link)
+		uv_poll_stop(&l->poll);
+	start_ticking(s);
+}
+
+static void
+resume_accept(struct http_server *s)
+{
+	struct listener *l;
+
+	s->accept_paused = false;
+	TAILQ_FOREACH(l, &s->listeners, link)
+		uv_poll_start(&l->poll, UV_READABLE, on_acceptable);
+}
+
+static struct conn *
+conn_new(struct http_server *s, bool is_unix)
+{
+	struct conn *c = calloc(1, sizeof(*c));
+
+	if (c == NULL)
+		return NULL;
+	c->parser = http_parser_new(HTTP_REQUESTS, s->conf.header_bytes, s->conf.url_bytes, on_data, c);
+	if (c->parser == NULL || http_io_init(&c->io, s->loop, is_unix, on_written) < 0) {
+		http_parser_free(&c->parser);
+		free(c);
+		return NULL;
+	}
+	c->server = s;
+	c->fresh = true;
+	s->handles++;
+	s->nconns++;
+	TAILQ_INSERT_TAIL(&s->all, c, all);
+	TAILQ_INSERT_TAIL(&s->idle, c, idle);		/* CONN_IDLE is 0 */
+	c->since = c->write_since = s->tick;
+	return c;
+}
+
+/* Room for one more: 0; else the longest-idle connection makes it, and where none is idle: -1. */
+static int
+make_room(struct http_server *s)
+{
+	struct conn *c;
+
+	if (s->nconns < s->conf.connections)
+		return 0;
+	TAILQ_FOREACH(c, &s->idle, idle) {
+		if (s->tick - c->since < EVICT_TICKS)
+			break;
+		if (http_io_pending(&c->io) == 0) {
+			conn_close(c, false);
+			return 0;
+		}
+	}
+	return -1;
+}
+
+static void
+take_connection(struct listener *l, int fd, const struct sockaddr *peer, socklen_t len)
+{
+	struct conn *c = conn_new(l->server, l->is_unix);
+
+	if (c == NULL) {
+		(void)close(fd);
+		return;
+	}
+	if (len > 0 && len <= sizeof(c->peer))
+		memcpy(&c->peer, peer, len);
+	else
+		c->peer.sa.sa_family = l->is_unix ? AF_UNIX : AF_UNSPEC;
+	if (http_io_open(&c->io, fd) < 0)
+		conn_close(c, false);
+	else
+		update_reading(c);
+	start_ticking(l->server);
+}
+
+static void
+on_acceptable(uv_poll_t *h, int status, int events)
+{
+	struct listener *l = h->data;
+	struct http_server *s = l->server;
+	union { struct sockaddr sa; struct sockaddr_storage storage; } peer;
+
+	(void)status, (void)events;
+	for (int i = 0; i < ACCEPT_BATCH; i++) {
+		socklen_t len = sizeof(peer);
+		int fd;
+
+		if (make_room(s) < 0) {
+			pause_accept(s);
+			return;
+		}
+		fd = accept4(l->fd, &peer.sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (fd >= 0) {
+			take_connection(l, fd, &peer.sa, l->is_unix ? 0 : len);
+		} else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+			pause_accept(s);	/* until a connection closes, or the next tick */
+			return;
+		} else if (errno != EINTR && errno != ECONNABORTED) {
+			return;
+		}
+	}
+}
+
+/* ---- listening ---- */
+
+static int
+why(struct http_server *s, const struct endpoint *at, int error, const char **ret_why)
+{
+	struct buf b = BUF_INIT;
+
+	uri_format_endpoint(at, &b);
+	snprintf(s->why, sizeof(s->why), "%s: %s", buf_str(&b), strerror(-error));
+	buf_release(&b);
+	*ret_why = s->why;
+	return error;
+}
+
+/* Take fd over, which is bound. */
+static int
+add_listener(struct http_server *s, int fd, const char *path)
+{
+	struct listener *l = calloc(1, sizeof(*l));
+	struct stat st;
+	int r = -ENOMEM;
+
+	if (l == NULL || listen(fd, BACKLOG) < 0 || (r = uv_poll_init(s->loop, &l->poll, fd)) < 0) {
+		r = l != NULL && r == -ENOMEM ? -errno : r;
+		free(l);
+		(void)close(fd);
+		return r;
+	}
+	l->poll.data = l;
+	l->server = s;
+	l->fd = fd;
+	if (path != NULL) {
+		l->is_unix = true;
+		snprintf(l->path, sizeof(l->path), "%s", path);
+		if (stat(path, &st) == 0) {
+			l->dev = st.st_dev;
+			l->ino = st.st_ino;
+		}
+	}
+	s->handles++;
+	TAILQ_INSERT_TAIL(&s->listeners, l, link);
+	return uv_poll_start(&l->poll, UV_READABLE, on_acceptable);
+}
+
+static void
+on_listener_closed(uv_handle_t *h)
+{
+	struct listener *l = h->data;
+	struct http_server *s = l->server;
+
+	(void)close(l->fd);
+	free(l);
+	server_unref(s);
+}
+
+static void
+close_listeners(struct http_server *s)
+{
+	struct listener *l;
+	struct stat st;
+
+	while ((l = TAILQ_FIRST(&s->listeners)) != NULL) {
+		TAILQ_REMOVE(&s->listeners, l, link);
+		if (l->is_unix && stat(l->path, &st) == 0 && st.st_dev == l->dev && st.st_ino == l->ino)
+			(void)unlink(l->path);
+		/* Whoever connects from now on is refused, not left waiting. */
+		(void)shutdown(l->fd, SHUT_RDWR);
+		uv_close((uv_handle_t *)&l->poll, on_listener_closed);
+	}
+}
+
+static int
+listen_unix(struct http_server *s, const char *path)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	int fd, r;
+
+	if (snprintf(sun.sun_path, sizeof(sun.sun_path), "%s", path) >= (int)sizeof(sun.sun_path))
+		return -ENAMETOOLONG;
+	if ((fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)) < 0)
+		return -errno;
+	/* Does someone listen there?  A file that refuses is left over from one who died. */
+	if (connect(fd, (struct sockaddr *)&sun, sizeof(sun)) == 0 || errno == EAGAIN) {
+		(void)close(fd);
+		return -EADDRINUSE;
+	}
+	if (errno == ECONNREFUSED)
+		(void)unlink(path);
+	(void)close(fd);
+	if ((fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)) < 0)
+		return -errno;
+	if (bind(fd, (struct sockaddr *)&sun, sizeof(sun)) < 0) {
+		r = -errno;
+		(void)close(fd);
+		return r;
+	}
+	return add_listener(s, fd, path);
+}
+
+static int
+listen_address(struct http_server *s, const struct addrinfo *ai, uint16_t port)
+{
+	union { struct sockaddr sa; struct sockaddr_in in; struct sockaddr_in6 in6; struct sockaddr_storage storage; } a;
+	socklen_t len = ai->ai_addrlen;
+	int fd, r, on = 1;
+
+	memcpy(&a, ai->ai_addr, ai->ai_addrlen);
+	if (a.sa.sa_family == AF_INET6)
+		a.in6.sin6_port = htons(port);
+	else
+		a.in.sin_port = htons(port);
+	fd = socket(a.sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	if (bind(fd, &a.sa, len) < 0 || getsockname(fd, &a.sa, &len) < 0) {
+		r = -errno;
+		(void)close(fd);
+		return r;
+	}
+	if (s->port == 0)
+		s->port = ntohs(a.sa.sa_family == AF_INET6 ? a.in6.sin6_port : a.in.sin_port);
+	return add_listener(s, fd, NULL);
+}
+
+/* Every address of the name; a machine without IPv6 listens on the others. */
+static int
+listen_tcp(struct http_server *s, const struct endpoint *at)
+{
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE }, *list, *ai;
+	int r = -EADDRNOTAVAIL, n = 0, e = getaddrinfo(at->host, NULL, &hints, &list);
+	uint16_t before = s->port, port = at->port;
+
+	if (e != 0)
+		return e == EAI_SYSTEM ? -errno : e == EAI_MEMORY ? -ENOMEM : -ENXIO;
+	for (ai = list; ai != NULL; ai = ai->ai_next) {
+		int one = listen_address(s, ai, port);
+
+		if (one == 0) {
+			n++;
+			if (port == 0 && before == 0)
+				port = s->port;
+		} else if (n == 0 || (one != -EADDRNOTAVAIL && one != -EAFNOSUPPORT)) {
+			r = one;
+			if (one != -EADDRNOTAVAIL && one != -EAFNOSUPPORT) {
+				n = 0;
+				break;
+			}
+		}
+	}
+	freeaddrinfo(list);
+	return n > 0 ? 0 : r;
+}
+
+int
+http_server_listen(struct http_server *s, const struct endpoint *at, const char **ret_why)
+{
+	int r = at->is_unix ? listen_unix(s, at->path) : listen_tcp(s, at);
+
+	if (r == -ENXIO) {
+		snprintf(s->why, sizeof(s->why), "%s: no such host", at->host);
+		*ret_why = s->why;
+		return r;
+	}
+	return r < 0 ? why(s, at, r, ret_why) : 0;
+}
+
+uint16_t
+http_server_port(const struct http_server *s)
+{
+	return s->port;
+}
+
+/* ---- the server ---- */
+
+/* Half of the descriptors the process may have: requests need some of their own. */
+static unsigned
+connection_cap(unsigned wanted)
+{
+	struct rlimit rl;
+	rlim_t half;
+
+	if (getrlimit(RLIMIT_NOFILE, &rl) < 0 || rl.rlim_cur == RLIM_INFINITY)
+		return wanted;
+	half = rl.rlim_cur > 24 ? (rl.rlim_cur - 16) / 2 : 4;
+	return wanted < half ? wanted : (unsigned)half;
+}
+
+static unsigned
+tick_length(const struct http_server_conf *c)
+{
+	int64_t least = c->header_ms < c->idle_ms ? c->header_ms : c->idle_ms;
+
+	if (c->write_ms < least)
+		least = c->write_ms;
+	return least / 4 > 500 ? 500 : least / 4 < 10 ? 10 : (unsigned)(least / 4);
+}
+
+struct http_server *
+http_server_new(uv_loop_t *loop, const struct http_server_conf *conf)
+{
+	struct http_server *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		return NULL;
+	s->loop = loop;
+	s->conf = *conf;
+	s->conf.connections = connection_cap(conf->connections);
+	s->tick_ms = tick_length(conf);
+	s->date_s = -1;
+	TAILQ_INIT(&s->listeners);
+	TAILQ_INIT(&s->all);
+	TAILQ_INIT(&s->idle);
+	TAILQ_INIT(&s->later);
+	uv_timer_init(loop, &s->timer);
+	uv_prepare_init(loop, &s->prepare);
+	s->timer.data = s->prepare.data = s;
+	s->handles = 2;
+	return s;
+}
+
+void
+http_server_drain(struct http_server *s)
+{
+	struct conn *c, *next;
+
+	s->draining = true;
+	s->accept_paused = false;
+	close_listeners(s);
+	for (c = TAILQ_FIRST(&s->all); c != NULL; c = next) {
+		next = TAILQ_NEXT(c, all);
+		if (c->state == CONN_IDLE)
+			conn_later(c);
+	}
+}
+
+size_t
+http_server_requests(const struct http_server *s)
+{
+	return s->nrequests;
+}
+
+size_t
+http_server_connections(const struct http_server *s)
+{
+	return s->nconns;
+}
+
+static void
+on_own_handle_closed(uv_handle_t *h)
+{
+	server_unref(h->data);
+}
+
+void
+http_server_free(struct http_server **ps)
+{
+	struct http_server *s = *ps;
+	struct conn *c;
+
+	if (s == NULL)
+		return;
+	*ps = NULL;
+	s->draining = s->freed = true;
+	s->accept_paused = false;
+	close_listeners(s);
+	while ((c = TAILQ_FIRST(&s->all)) != NULL)
+		conn_lost(c);
+	uv_close((uv_handle_t *)&s->timer, on_own_handle_closed);
+	uv_close((uv_handle_t *)&s->prepare, on_own_handle_closed);
+}
