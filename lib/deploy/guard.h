@@ -1,0 +1,26 @@
+/*
+ * guard - two processes that see to it that nothing outlives either of them.
+ * The front is the process that the user started: it stands in the terminal's foreground, passes signals on, and does
+ * nothing else.  The keeper, its child, in a process group of its own, starts everything.  Both adopt orphans, so all that
+ * is started stays below them.  A keeper that is killed leaves its children to the front, which kills them; a front that is
+ * killed closes a pipe, and the keeper stops everything.  Either removes the run directory.
+ */
+#ifndef GUARD_H
+#define GUARD_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+/*
+ * Become the front, run `keeper` in the other process, return its exit status (70 if it was killed).
+ *	rundir		to be removed at the end, should it be there
+ *	has_command	SIGINT and SIGQUIT from the terminal have reached the command as well, and are left to it
+ *	front_pipe	the keeper sees its end when the front is gone
+ *	group		the front's process group
+ */
+int	guard_run(const char *rundir, bool has_command, int (*keeper)(void *arg, int front_pipe, pid_t group), void *arg);
+
+/* Kill all that is below this process and wait for it, for some seconds at most.  0, -EBUSY. */
+int	guard_sweep(const pid_t *spared, size_t nspared);
+
+#endif
