@@ -1,0 +1,131 @@
+/* cell - one request to run code; see cell.h. */
+#include "base/clock.h"
+#include "cell.h"
+
+static const char *const words[] = {
+	[CELL_OK] = "ok", [CELL_ERROR] = "error", [CELL_TIMEOUT] = "timeout",
+	[CELL_INTERRUPTED] = "interrupted", [CELL_DIED] = "kernel_died",
+};
+
+struct cell *
+cell_new(struct cell_spec *spec)
+{
+	struct cell *c = calloc(1, sizeof *c);
+
+	if (!c)
+		return NULL;
+	c->outputs = outputs_new(spec->max_bytes, spec->ansi);
+	if (!c->outputs) {
+		free(c);
+		return NULL;
+	}
+	c->spec = *spec;
+	c->count = -1;
+	c->queued_ms = clock_mono_ms();
+	spec->request = spec->input = (struct buf)BUF_INIT;
+	return c;
+}
+
+void
+cell_free(struct cell **cp)
+{
+	struct cell *c = *cp;
+
+	if (!c)
+		return;
+	outputs_free(&c->outputs);
+	buf_release(&c->spec.request);
+	buf_release(&c->spec.input);
+	free(c);
+	*cp = NULL;
+}
+
+bool
+cell_next_line(struct cell *c, const char **ret_line, size_t *ret_len)
+{
+	const struct buf *b = &c->spec.input;
+	const char *p = buf_str(b) + c->input_at, *end;
+	size_t left = b->len - c->input_at;
+
+	if (left == 0)
+		return false;
+	end = memchr(p, '\n', left);
+	*ret_line = p;
+	*ret_len = end ? (size_t)(end - p) : left;
+	c->input_at += *ret_len + (end != NULL);
+	return true;
+}
+
+/* ipykernel's pager ("print?") comes as a payload of the reply. */
+static void
+show_payloads(struct cell *c, struct json reply)
+{
+	struct json_iter it = { 0 };
+	struct json list, key, payload, source;
+
+	if (!json_get(reply, "payload", &list) || list.kind != JSON_ARRAY)
+		return;
+	while (json_next(list, &it, &key, &payload))
+		if (json_get(payload, "source", &source) && json_equals(source, "page"))
+			outputs_display(c->outputs, payload);
+}
+
+enum cell_status
+cell_take_reply(struct cell *c, const struct json *reply)
+{
+	bool failed = outputs_has_error(c->outputs);
+	struct json v;
+
+	if (reply) {
+		if (json_get(*reply, "execution_count", &v) && json_int(v, 0, INT64_MAX, &c->count) < 0)
+			c->count = -1;
+		failed = json_get(*reply, "status", &v) ? !json_equals(v, "ok") : failed;
+		if (failed && !outputs_has_error(c->outputs))	/* tslab tells of errors here only */
+			outputs_reply_error(c->outputs, *reply);
+		show_payloads(c, *reply);
+	} else if (!failed && !c->interrupted && c->ladder == 0) {
+		outputs_error(c->outputs, "NoReply", "The kernel ended the request without a reply");
+		failed = true;
+	}
+	outputs_end(c->outputs);
+	if (c->ladder > 0)
+		return CELL_TIMEOUT;
+	if (c->interrupted && (failed || !reply))
+		return CELL_INTERRUPTED;
+	return failed ? CELL_ERROR : CELL_OK;
+}
+
+void
+cell_format(struct cell *c, enum cell_status status, unsigned generation, bool state_kept, struct buf *out)
+{
+	int64_t ns = c->started_ns > 0 ? clock_mono_ns() - c->started_ns : 0;
+	uint64_t dropped;
+
+	outputs_end(c->outputs);
+	dropped = outputs_dropped(c->outputs);
+	json_put_open(out, '{');
+	json_put_key(out, "outputs");
+	outputs_format(c->outputs, out);
+	json_put_key(out, "status");
+	json_put_str(out, words[status]);
+	json_put_key(out, "execution_count");
+	if (c->count >= 0)
+		json_put_int(out, c->count);
+	else
+		json_put_null(out);
+	json_put_key(out, "generation");
+	json_put_int(out, generation);
+	json_put_key(out, "duration_ms");
+	json_put_int(out, (ns + 500000) / 1000000);
+	json_put_key(out, "truncated");
+	json_put_bool(out, dropped > 0 || outputs_failed(c->outputs));
+	if (dropped > 0) {
+		json_put_key(out, "dropped_bytes");
+		json_put_int(out, (int64_t)dropped);
+	}
+	if (status == CELL_TIMEOUT) {
+		json_put_key(out, "state_kept");
+		json_put_bool(out, state_kept);
+	}
+	json_put_close(out, '}');
+}

@@ -1,0 +1,792 @@
+/* kernel - one kernel incarnation; see kernel.h. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/diag.h"
+#include "boot.h"
+#include "cause.h"
+#include "channels.h"
+#include "kernel.h"
+#include "process.h"
+#include "workspace.h"
+
+#define PROBE_MS	1000	/* kernel_info is asked for again */
+#define PROBE_FAST_MS	25	/* … where shell answered and iopub has not been heard yet */
+#define NO_IDLE_MS	5000	/* after the reply, iopub quiet: idle will not come */
+#define NO_REPLY_MS	1000	/* after idle: the reply will not come */
+#define DRAIN_MS	250	/* after the process's end, for what it had sent */
+#define LOST_MS		500	/* after the connection's end, for the process's */
+#define INTERRUPT_MS	300	/* a kernel that does not say when it begins is interrupted after this */
+#define LATE_MS		500	/* a timer this late: this process was stopped, the kernel is not to blame */
+#define LOG_MAX		4096	/* bytes of log kept */
+#define OOM_SCORE_ADJ	"300"	/* of -1000 to 1000, proc(5) */
+#define READ_BYTES	65536
+#define READ_MAX	(1 << 20)	/* of a pipe in one go */
+
+enum phase { PROBING, PREPARING, LOADING, READY, DYING, GONE };
+
+struct request {
+	char		 id[WIRE_ID_MAX];
+	bool		 active, own;		/* own: not a cell of the user's */
+	bool		 begun, interrupt_due;
+	bool		 has_reply, has_idle;
+	struct buf	 reply;			/* content */
+	struct buf	 input_header;		/* of the input_request to answer */
+};
+
+struct pipe {
+	uv_poll_t	 poll;
+	struct kernel	*k;
+	int		 fd;
+	enum outputs_stream name;
+};
+
+struct kernel {
+	struct kernel_conf conf;
+	enum phase	 phase;
+	struct process	 process;
+	struct wire	*wire;
+	struct channels	*channels;
+	struct pipe	 pipe[2];
+	uv_timer_t	 deadline;	/* of the start */
+	uv_timer_t	 pause;		/* the one thing that is waited for besides: on_pause says what */
+	int64_t		 pause_due_ms;
+	void		(*on_pause)(struct kernel *k);
+	unsigned	 handles;	/* libuv still holds */
+	struct kernel_info info;
+	bool		 heard_shell, heard_iopub;
+	struct workspace files;
+	size_t		 next_file;
+	struct request	 req;
+	struct buf	 log;
+	bool		 exited;
+	int		 wait_status;
+	struct buf	 oom_path;
+	int64_t		 oom_kills;	/* when it started */
+	char		 buffer[READ_BYTES];
+};
+
+static void proceed(struct kernel *k);
+
+/* ---- timers ---- */
+
+static void on_pause(uv_timer_t *timer);
+
+static void
+wait_for(struct kernel *k, int64_t ms, void (*then)(struct kernel *k))
+{
+	k->on_pause = then;
+	k->pause_due_ms = (int64_t)uv_now(k->conf.loop) + ms;
+	uv_timer_start(&k->pause, on_pause, (uint64_t)ms, 0);
+}
+
+static void
+on_pause(uv_timer_t *timer)
+{
+	struct kernel *k = timer->data;
+
+	if ((int64_t)uv_now(k->conf.loop) > k->pause_due_ms + LATE_MS) {
+		wait_for(k, LATE_MS, k->on_pause);	/* first what has arrived meanwhile */
+		return;
+	}
+	k->on_pause(k);
+}
+
+/* ---- the end ---- */
+
+static void read_pipe(struct pipe *p, size_t max);
+
+static void
+gone(struct kernel *k, const char *why)
+{
+	if (k->phase == GONE)
+		return;
+	k->phase = GONE;
+	uv_timer_stop(&k->pause);
+	uv_timer_stop(&k->deadline);
+	read_pipe(&k->pipe[0], READ_MAX);
+	read_pipe(&k->pipe[1], READ_MAX);
+	k->conf.on_gone(k->conf.arg, why);
+}
+
+static void
+gone_by_cause(struct kernel *k)
+{
+	bool oom = WIFSIGNALED(k->wait_status) && WTERMSIG(k->wait_status) == SIGKILL && k->oom_kills >= 0 &&
+	    cause_oom_read(buf_str(&k->oom_path)) > k->oom_kills;
+	struct buf why = BUF_INIT;
+
+	cause_format(k->wait_status, oom, &why);
+	gone(k, buf_str(&why));
+	buf_release(&why);
+}
+
+static void
+gone_by_silence(struct kernel *k)
+{
+	gone(k, "The kernel closed its connections");
+}
+
+static void
+on_lost(void *arg)
+{
+	struct kernel *k = arg;
+
+	if (k->phase == GONE)
+		return;
+	if (k->exited) {		/* all that it had sent has been read */
+		gone_by_cause(k);
+		return;
+	}
+	k->phase = DYING;
+	wait_for(k, LOST_MS, gone_by_silence);
+}
+
+void
+kernel_exited(struct kernel *k, int wait_status)
+{
+	bool lost = k->phase == DYING;
+
+	if (k->exited || k->phase == GONE)
+		return;
+	k->exited = true;
+	k->wait_status = wait_status;
+	k->phase = DYING;
+	wait_for(k, DRAIN_MS, gone_by_cause);
+	if (lost || !k->heard_iopub)
+		gone_by_cause(k);
+	else
+		channels_pump(k->channels);
+}
+
+static void
+on_deadline(uv_timer_t *timer)
+{
+	struct kernel *k = timer->data;
+	struct buf why = BUF_INIT;
+
+	buf_printf(&why, "The kernel was not ready within %lld s (%s)", (long long)(k->conf.start_ms / 1000),
+	    kernel_phase(k));
+	gone(k, buf_str(&why));
+	buf_release(&why);
+}
+
+/* ---- its descriptors 1 and 2 ---- */
+
+static void
+keep_log(struct kernel *k, const char *bytes, size_t len)
+{
+	if (len > LOG_MAX) {
+		bytes += len - LOG_MAX;
+		len = LOG_MAX;
+	}
+	buf_add(&k->log, bytes, len);
+	if (k->log.len > 2 * LOG_MAX)
+		buf_consume(&k->log, k->log.len - LOG_MAX);
+}
+
+static void
+on_bytes(struct kernel *k, enum outputs_stream name, const char *bytes, size_t len)
+{
+	if (k->req.active && !k->req.own)
+		k->conf.on_bytes(k->conf.arg, name, bytes, len);
+	else
+		keep_log(k, bytes, len);
+}
+
+/* All that is there, up to max or so. */
+static void
+read_pipe(struct pipe *p, size_t max)
+{
+	struct kernel *k = p->k;
+	size_t total = 0;
+	ssize_t n;
+
+	while (p->fd >= 0 && total < max) {
+		n = read(p->fd, k->buffer, sizeof k->buffer);
+		if (n > 0) {
+			on_bytes(k, p->name, k->buffer, (size_t)n);
+			total += (size_t)n;
+		} else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
+			uv_poll_stop(&p->poll);
+			close(p->fd);
+			p->fd = -1;
+		} else if (errno == EAGAIN)
+			return;
+	}
+}
+
+static void
+read_pipes(struct kernel *k)
+{
+	read_pipe(&k->pipe[0], READ_MAX);
+	read_pipe(&k->pipe[1], READ_MAX);
+}
+
+static void
+on_pipe(uv_poll_t *poll, int status, int events)
+{
+	struct pipe *p = poll->data;
+	struct kernel *k = p->k;
+
+	(void)status;
+	(void)events;
+	if (k->channels)
+		channels_pump(k->channels);	/* what was printed before a child process wrote comes before */
+	if (k->phase != GONE)
+		read_pipe(p, READ_MAX);
+}
+
+/* ---- requests ---- */
+
+void
+kernel_format_request(struct buf *out, const char *code, size_t len, bool silent, bool store_history, bool stdin_allowed)
+{
+	json_put_open(out, '{');
+	json_put_key(out, "code");
+	json_put_raw(out, code, len);
+	json_put_key(out, "silent");
+	json_put_bool(out, silent);
+	json_put_key(out, "store_history");
+	json_put_bool(out, store_history);
+	json_put_key(out, "user_expressions");
+	json_put_raw(out, "{}", 2);
+	json_put_key(out, "allow_stdin");
+	json_put_bool(out, stdin_allowed);
+	json_put_key(out, "stop_on_error");
+	json_put_bool(out, false);
+	json_put_close(out, '}');
+}
+
+static int
+send_request(struct kernel *k, struct buf *content, bool own)
+{
+	struct request *q = &k->req;
+
+	q->own = own;
+	buf_reset(&q->reply);
+	buf_reset(&q->input_header);
+	q->begun = q->interrupt_due = q->has_reply = q->has_idle = false;
+	q->active = true;
+	return channels_send(k->channels, CHANNEL_SHELL, "execute_request", NULL, 0, content, q->id);
+}
+
+int
+kernel_execute(struct kernel *k, struct buf *content)
+{
+	return k->phase == READY && !k->req.active ? send_request(k, content, false) : -EBUSY;
+}
+
+static void
+send_interrupt(struct kernel *k)
+{
+	struct buf content = BUF_INIT;
+
+	k->req.interrupt_due = false;
+	if (k->conf.spec->interrupt_by_message) {
+		buf_puts(&content, "{}");
+		channels_send(k->channels, CHANNEL_CONTROL, "interrupt_request", NULL, 0, &content, NULL);
+	} else if (!k->exited)
+		kill(-k->process.pid, SIGINT);
+}
+
+static void
+interrupt_now(struct kernel *k)
+{
+	if (k->req.active && k->req.interrupt_due)
+		send_interrupt(k);
+}
+
+void
+kernel_interrupt(struct kernel *k)
+{
+	if (!k->req.active || k->phase != READY)
+		return;
+	if (k->req.begun || k->req.has_reply || k->req.has_idle)
+		send_interrupt(k);
+	else if (!k->req.interrupt_due) {
+		k->req.interrupt_due = true;
+		wait_for(k, INTERRUPT_MS, interrupt_now);
+	}
+}
+
+void
+kernel_input(struct kernel *k, const char *text, size_t len)
+{
+	struct buf content = BUF_INIT;
+
+	json_put_open(&content, '{');
+	json_put_key(&content, "value");
+	json_put_string(&content, text ? text : "\x04", text ? len : 1);
+	json_put_close(&content, '}');
+	channels_send(k->channels, CHANNEL_STDIN, "input_reply", buf_str(&k->req.input_header), k->req.input_header.len,
+	    &content, NULL);
+}
+
+/* Files of the workspace and our own preparations: what they raise is told, not fatal. */
+static void
+own_request_done(struct kernel *k, const struct json *reply)
+{
+	const char *what = k->phase == LOADING ? k->files.path[k->next_file - 1] : "preparations";
+	struct buf name = BUF_INIT, value = BUF_INIT;
+	struct json status, v;
+
+	if (!reply)
+		diag(DIAG_WARN, "kernel: %s: no reply", what);
+	else if (!json_get(*reply, "status", &status) || !json_equals(status, "ok")) {
+		if (json_get(*reply, "ename", &v) && v.kind == JSON_STRING)
+			json_text(v, &name);
+		if (json_get(*reply, "evalue", &v) && v.kind == JSON_STRING)
+			json_text(v, &value);
+		if (value.len > 500)
+			buf_truncate(&value, 500);
+		diag(DIAG_WARN, "%s: %s: %s; left out", what, buf_str(&name), buf_str(&value));
+	}
+	buf_release(&name);
+	buf_release(&value);
+	proceed(k);
+}
+
+static void
+request_done(struct kernel *k)
+{
+	struct json reply, *r = NULL;
+	struct json_error err;
+	struct buf text;
+
+	if (!k->req.active)
+		return;
+	uv_timer_stop(&k->pause);
+	read_pipes(k);
+	text = k->req.reply;		/* kept until the call is over: it may start the next request */
+	k->req.reply = (struct buf)BUF_INIT;
+	if (k->req.has_reply && json_scan(buf_str(&text), text.len, 0, &reply, &err) == 0)
+		r = &reply;
+	k->req.active = false;
+	if (!k->req.own)
+		k->conf.on_done(k->conf.arg, r);
+	else if (k->phase == PREPARING || k->phase == LOADING)
+		own_request_done(k, r);
+	buf_release(&text);
+}
+
+/* Both halves have come, or one of them and nothing since. */
+static void
+check_done(struct kernel *k)
+{
+	struct request *q = &k->req;
+
+	if (q->has_reply && q->has_idle)
+		request_done(k);
+	else if (k->phase == DYING)
+		return;			/* its end is what is waited for */
+	else if (q->has_reply)
+		wait_for(k, NO_IDLE_MS, request_done);
+	else if (q->has_idle)
+		wait_for(k, NO_REPLY_MS, request_done);
+}
+
+/* ---- messages ---- */
+
+static void
+on_status(struct kernel *k, struct json content)
+{
+	struct json state;
+
+	if (json_get(content, "execution_state", &state) && json_equals(state, "idle"))
+		k->req.has_idle = true;
+	check_done(k);
+}
+
+static void
+on_iopub(struct kernel *k, const struct wire_msg *msg)
+{
+	k->heard_iopub = true;
+	if (k->phase == PROBING)
+		proceed(k);
+	if (!k->req.active || msg->parent_id.len == 0 || !json_equals(msg->parent_id, k->req.id))
+		return;			/* of another client, of before, of nobody */
+	if (json_equals(msg->type, "status")) {
+		on_status(k, msg->content);
+		return;
+	}
+	if (json_equals(msg->type, "execute_input")) {
+		k->req.begun = true;
+		interrupt_now(k);
+	} else if (!k->req.own) {
+		read_pipes(k);		/* a child process wrote before this was printed */
+		k->conf.on_output(k->conf.arg, msg->type, msg->content);
+	}
+	if (k->req.active)
+		check_done(k);		/* not quiet: the wait for its other half begins anew */
+}
+
+static void
+copy_text(struct json object, const char *key, char *out, size_t size)
+{
+	struct buf text = BUF_INIT;
+	struct json v;
+
+	if (json_get(object, key, &v) && v.kind == JSON_STRING && json_text(v, &text) == 0)
+		snprintf(out, size, "%s", buf_str(&text));
+	buf_release(&text);
+}
+
+static void
+on_kernel_info(struct kernel *k, struct json content)
+{
+	struct json language;
+
+	k->heard_shell = true;
+	copy_text(content, "implementation", k->info.implementation, sizeof k->info.implementation);
+	copy_text(content, "protocol_version", k->info.protocol, sizeof k->info.protocol);
+	snprintf(k->info.language, sizeof k->info.language, "%s", k->conf.spec->language);
+	if (json_get(content, "language_info", &language) && language.kind == JSON_OBJECT) {
+		copy_text(language, "name", k->info.language, sizeof k->info.language);
+		copy_text(language, "file_extension", k->info.extension, sizeof k->info.extension);
+	}
+	if (k->phase == PROBING)
+		proceed(k);
+}
+
+static void
+on_shell(struct kernel *k, const struct wire_msg *msg)
+{
+	if (json_equals(msg->type, "kernel_info_reply")) {
+		on_kernel_info(k, msg->content);
+		return;
+	}
+	if (!json_equals(msg->type, "execute_reply") || !k->req.active || k->req.has_reply ||
+	    msg->parent_id.len == 0 || !json_equals(msg->parent_id, k->req.id))
+		return;
+	buf_add(&k->req.reply, msg->content.p, msg->content.len);
+	k->req.has_reply = true;
+	check_done(k);
+}
+
+static void
+on_stdin(struct kernel *k, const struct wire_msg *msg)
+{
+	if (!json_equals(msg->type, "input_request") || !k->req.active || k->phase != READY ||
+	    msg->parent_id.len == 0 || !json_equals(msg->parent_id, k->req.id))
+		return;
+	buf_reset(&k->req.input_header);
+	buf_add(&k->req.input_header, msg->header.p, msg->header.len);
+	k->conf.on_input(k->conf.arg);
+}
+
+static void
+on_message(void *arg, enum channel from, const struct wire_msg *msg)
+{
+	struct kernel *k = arg;
+
+	if (k->phase == GONE)
+		return;
+	switch (from) {
+	case CHANNEL_IOPUB:	on_iopub(k, msg); break;
+	case CHANNEL_SHELL:	on_shell(k, msg); break;
+	case CHANNEL_STDIN:	on_stdin(k, msg); break;
+	default:		break;	/* replies to interrupts */
+	}
+}
+
+/* ---- the start ---- */
+
+static void
+probe(struct kernel *k)
+{
+	struct buf content = BUF_INIT;
+
+	buf_puts(&content, "{}");
+	channels_send(k->channels, CHANNEL_SHELL, "kernel_info_request", NULL, 0, &content, NULL);
+	wait_for(k, k->heard_shell ? PROBE_FAST_MS : PROBE_MS, probe);
+}
+
+/* Run a request of our own: silently, without a trace in history or count. */
+static void
+run_own(struct kernel *k, const struct buf *source)
+{
+	struct buf code = BUF_INIT, content = BUF_INIT;
+
+	json_put_string(&code, buf_str(source), source->len);
+	kernel_format_request(&content, buf_str(&code), code.len, true, false, false);
+	if (buf_error(source) < 0 || buf_error(&code) < 0 || send_request(k, &content, true) < 0)
+		gone(k, "The kernel could not be prepared: out of memory");
+	buf_release(&code);
+	buf_release(&content);
+}
+
+static bool
+is_python(const struct kernel *k)
+{
+	return k->conf.spec->is_ipykernel && strcmp(k->info.implementation, "ipython") == 0;
+}
+
+/* Where memory ends it is the kernel that is to go, not the executor: raising needs no privilege. */
+static void
+offer_to_oom_killer(pid_t pid)
+{
+	char path[48];
+	int fd;
+
+	snprintf(path, sizeof path, "/proc/%d/oom_score_adj", (int)pid);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	if (write(fd, OOM_SCORE_ADJ, sizeof OOM_SCORE_ADJ - 1) < 0)
+		diag(DIAG_DEBUG, "%s: %s", path, strerror(errno));
+	close(fd);
+}
+
+static void
+prepare(struct kernel *k)
+{
+	struct buf source = BUF_INIT;
+
+	k->phase = PREPARING;
+	offer_to_oom_killer(k->process.pid);
+	uv_timer_stop(&k->pause);
+	unlink(buf_str(&k->process.connection_file));	/* it has been read: nobody else is to read it */
+	if (!is_python(k)) {
+		proceed(k);
+		return;
+	}
+	boot_python(k->conf.workspace, &source);
+	run_own(k, &source);
+	buf_release(&source);
+}
+
+/* Run the next file of the workspace; false: there is none left. */
+static bool
+load_next(struct kernel *k)
+{
+	struct buf source = BUF_INIT;
+	const char *path;
+	int r = 0;
+
+	while (k->next_file < k->files.n) {
+		path = k->files.path[k->next_file++];
+		diag(DIAG_INFO, "loading %s", path);
+		buf_reset(&source);
+		if (is_python(k))
+			boot_python_load(path, &source);
+		else
+			r = buf_read_file(&source, path, WORKSPACE_BYTES_MAX);
+		if (r == 0) {
+			run_own(k, &source);
+			buf_release(&source);
+			return true;
+		}
+		diag(DIAG_WARN, "%s: %s; left out", path, strerror(-r));
+	}
+	buf_release(&source);
+	return false;
+}
+
+static void
+start_loading(struct kernel *k)
+{
+	int r;
+
+	k->phase = LOADING;
+	if (k->conf.workspace &&
+	    (r = workspace_list(k->conf.workspace, k->info.extension, &k->files)) < 0)
+		diag(DIAG_WARN, "%s: %s; nothing is loaded", k->conf.workspace,
+		    r == -E2BIG ? "more than 1000 files" : strerror(-r));
+}
+
+/* What comes next on the way to readiness. */
+static void
+proceed(struct kernel *k)
+{
+	if (k->phase == PROBING) {
+		if (k->heard_shell && k->heard_iopub)
+			prepare(k);
+		else if (k->heard_shell)
+			wait_for(k, PROBE_FAST_MS, probe);
+		return;
+	}
+	if (k->phase == PREPARING)
+		start_loading(k);
+	if (k->phase != LOADING || load_next(k))
+		return;
+	workspace_release(&k->files);
+	uv_timer_stop(&k->deadline);
+	k->phase = READY;
+	k->conf.on_ready(k->conf.arg);
+}
+
+static int
+open_channels(struct kernel *k)
+{
+	struct channels_conf conf = { .arg = k, .on_message = on_message, .on_lost = on_lost };
+	char session[33];
+	int r;
+
+	if ((r = wire_random(session)) < 0)
+		return r;
+	k->wire = wire_new(k->process.key, session);
+	if (!k->wire)
+		return -ENOMEM;
+	conf.wire = k->wire;
+	conf.identity = session;
+	memcpy(conf.endpoint, k->process.endpoint, sizeof conf.endpoint);
+	return channels_new(k->conf.loop, &conf, &k->channels);
+}
+
+static int
+watch_pipes(struct kernel *k)
+{
+	int r;
+
+	for (int i = 0; i < 2; i++) {
+		struct pipe *p = &k->pipe[i];
+
+		p->fd = k->process.out[i];
+		k->process.out[i] = -1;
+		if ((r = uv_poll_init(k->conf.loop, &p->poll, p->fd)) < 0)
+			return r;
+		p->poll.data = p;
+		k->handles++;
+		if ((r = uv_poll_start(&p->poll, UV_READABLE, on_pipe)) < 0)
+			return r;
+	}
+	return 0;
+}
+
+int
+kernel_start(const struct kernel_conf *conf, struct kernel **ret, struct buf *why)
+{
+	struct process_conf l = {
+		.spec = conf->spec, .runtime_dir = conf->runtime_dir, .work_base = conf->work_base,
+		.serial = conf->serial, .use_ipc = conf->use_ipc,
+	};
+	struct kernel *k = calloc(1, sizeof *k);
+	int r;
+
+	if (!k) {
+		buf_puts(why, "out of memory");
+		return -ENOMEM;
+	}
+	k->conf = *conf;
+	for (int i = 0; i < 2; i++)
+		k->pipe[i] = (struct pipe){ .k = k, .fd = -1, .name = (enum outputs_stream)i };
+	uv_timer_init(conf->loop, &k->deadline);
+	uv_timer_init(conf->loop, &k->pause);
+	k->deadline.data = k->pause.data = k;
+	k->handles = 2;
+	*ret = k;
+	if ((r = process_start(&l, &k->process, why)) < 0)
+		return r;
+	cause_oom_find(k->process.pid, &k->oom_path);
+	k->oom_kills = cause_oom_read(buf_str(&k->oom_path));
+	if ((r = watch_pipes(k)) < 0 || (r = open_channels(k)) < 0) {
+		buf_printf(why, "no sockets for the kernel: %s", strerror(-r));
+		return r;
+	}
+	uv_timer_start(&k->deadline, on_deadline, (uint64_t)conf->start_ms, 0);
+	probe(k);
+	return 0;
+}
+
+static void
+on_closed(uv_handle_t *handle)
+{
+	struct kernel *k = handle->type == UV_POLL ? ((struct pipe *)handle->data)->k : handle->data;
+
+	if (--k->handles == 0)
+		free(k);
+}
+
+void
+kernel_free(struct kernel **kp)
+{
+	struct kernel *k = *kp;
+
+	if (!k)
+		return;
+	*kp = NULL;
+	k->phase = GONE;
+	if (k->process.pid > 0 && !k->exited) {
+		kill(-k->process.pid, SIGKILL);
+		kill(k->process.pid, SIGKILL);		/* before its setsid() there is no such group */
+	}
+	channels_free(&k->channels);
+	wire_free(&k->wire);
+	for (int i = 0; i < 2; i++) {
+		struct pipe *p = &k->pipe[i];
+
+		if (p->poll.data)
+			uv_close((uv_handle_t *)&p->poll, on_closed);
+		if (p->fd >= 0)
+			close(p->fd);
+		p->fd = -1;
+	}
+	k->req.active = false;
+	process_release(&k->process);
+	workspace_release(&k->files);
+	buf_release(&k->req.reply);
+	buf_release(&k->req.input_header);
+	buf_release(&k->log);
+	buf_release(&k->oom_path);
+	uv_close((uv_handle_t *)&k->deadline, on_closed);
+	uv_close((uv_handle_t *)&k->pause, on_closed);
+}
+
+/* ---- looking ---- */
+
+pid_t
+kernel_pid(const struct kernel *k)
+{
+	return k->process.pid;
+}
+
+const struct kernel_info *
+kernel_info(const struct kernel *k)
+{
+	return &k->info;
+}
+
+const char *
+kernel_phase(const struct kernel *k)
+{
+	switch (k->phase) {
+	case PROBING:	return k->heard_shell ? "it answers but publishes nothing" : "it does not answer";
+	case PREPARING:	return "its preparations do not end";
+	case LOADING:	return k->next_file > 0 && k->files.n > 0 ? k->files.path[k->next_file - 1] : "loading files";
+	default:	return "";
+	}
+}
+
+const char *
+kernel_log(const struct kernel *k)
+{
+	return buf_str(&k->log);
+}
+
+uint64_t
+kernel_refused(const struct kernel *k)
+{
+	return k->channels ? channels_refused(k->channels) : 0;
+}
+
+static const char *
+or_null(const struct buf *b)
+{
+	return b->len > 0 ? b->data : NULL;
+}
+
+const char *
+kernel_work_dir(const struct kernel *k)
+{
+	return or_null(&k->process.work_dir);
+}
+
+const char *
+kernel_private_dir(const struct kernel *k)
+{
+	return or_null(&k->process.private_dir);
+}

@@ -1,0 +1,71 @@
+/*
+ * kernel - one kernel incarnation: from its start through readiness to its end.
+ * Ready means: it answered kernel_info on shell, one message was seen on iopub (so that none will be missed), its own
+ * preparations have run, and so have the files of the workspace.  Then it runs one request at a time.  A request is done when
+ * its execute_reply and its idle have both come; where one of them fails to come, when the kernel has been quiet for a
+ * while.  However it ends, on_gone is called once, and the kernel does nothing any more.
+ * Source: Jupyter messaging specification 5.x.
+ */
+#ifndef KERNEL_H
+#define KERNEL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "base/json.h"
+#include "kernelspec.h"
+#include "outputs.h"
+
+struct kernel;
+
+struct kernel_conf {
+	uv_loop_t	*loop;
+	const struct kernelspec *spec;
+	const char	*runtime_dir, *work_base;
+	const char	*workspace;	/* NULL: none */
+	unsigned	 serial;	/* of all starts of this executor */
+	bool		 use_ipc;
+	int64_t		 start_ms;	/* until it must be ready */
+	void		*arg;
+	void	(*on_ready)(void *arg);
+	void	(*on_output)(void *arg, struct json type, struct json content);	/* iopub, for the request that runs */
+	void	(*on_bytes)(void *arg, enum outputs_stream name, const char *bytes, size_t len);	/* its descriptors 1, 2 */
+	void	(*on_input)(void *arg);		/* the request wants a line: kernel_input() */
+	void	(*on_done)(void *arg, const struct json *reply);	/* content of execute_reply, NULL: none came */
+	void	(*on_gone)(void *arg, const char *why);	/* a sentence without its full stop */
+};
+
+/* What the kernel says of itself (kernel_info_reply); "" until it did. */
+struct kernel_info {
+	char	language[64], extension[16], implementation[64], protocol[16];
+};
+
+/* 0; -errno with a sentence in why. */
+int	kernel_start(const struct kernel_conf *conf, struct kernel **ret, struct buf *why);
+/* Let go of it: its sockets and pipes are closed, the process gets SIGKILL; not yet its descendants. */
+void	kernel_free(struct kernel **k);
+
+/* Of the process that waitpid(2) has just reaped. */
+void	kernel_exited(struct kernel *k, int wait_status);
+
+/* Run code: content of an execute_request (taken over, reset).  Only when ready and nothing runs.  0, -errno. */
+int	kernel_execute(struct kernel *k, struct buf *content);
+/* Interrupt what runs, once it has begun so that the interrupt is not lost. */
+void	kernel_interrupt(struct kernel *k);
+/* Answer an input request; text NULL: end of file. */
+void	kernel_input(struct kernel *k, const char *text, size_t len);
+
+pid_t	kernel_pid(const struct kernel *k);
+const struct kernel_info *kernel_info(const struct kernel *k);
+const char *kernel_phase(const struct kernel *k);	/* what a start is waiting for, in words */
+const char *kernel_log(const struct kernel *k);		/* the end of what it wrote while nothing ran */
+uint64_t kernel_refused(const struct kernel *k);	/* wrong messages dropped */
+/* Its directories, to be removed when all its processes are gone; either NULL where there is none. */
+const char *kernel_work_dir(const struct kernel *k);
+const char *kernel_private_dir(const struct kernel *k);
+
+/* Content of an execute_request; code is a JSON string. */
+void	kernel_format_request(struct buf *out, const char *code, size_t len, bool silent, bool store_history, bool stdin_allowed);
+
+#endif

@@ -1,0 +1,19 @@
+/* request - the body of POST /execute, checked member by member.  Pure. */
+#ifndef REQUEST_H
+#define REQUEST_H
+
+#include "runner.h"
+
+struct request_limits {
+	int64_t	timeout_ms;		/* default, and what a longer one is cut to */
+	size_t	default_bytes, max_bytes;	/* of outputs: default, and what more is cut to */
+};
+
+/*
+ * 0; -EINVAL with a sentence in why that names the member; -ENOMEM.  Unknown members are ignored.  The spec's bufs are the
+ * caller's to release, also after a failure; its callbacks are left alone.
+ */
+int	request_parse(const char *body, size_t len, const struct request_limits *limits, struct cell_spec *spec,
+	    struct buf *why);
+
+#endif

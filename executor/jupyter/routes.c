@@ -1,0 +1,297 @@
+/* routes - the executor's HTTP calls; see routes.h. */
+#include <errno.h>
+#include <strings.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/version.h"
+#include "request.h"
+#include "routes.h"
+
+/* A cell on its way, as its request knows it. */
+struct call {
+	struct routes	*routes;
+	struct http_req	*req;
+	struct cell	*cell;
+};
+
+static void
+put_member(struct buf *b, const char *key, const char *value)
+{
+	json_put_key(b, key);
+	json_put_str(b, value);
+}
+
+static void
+reply_status(struct http_req *req, const char *status)
+{
+	struct buf b = BUF_INIT;
+
+	json_put_open(&b, '{');
+	put_member(&b, "status", status);
+	json_put_close(&b, '}');
+	http_req_reply_json(req, 200, &b);
+}
+
+/* ---- POST /execute ---- */
+
+static void
+on_done(void *arg, struct buf *answer)
+{
+	struct call *call = arg;
+
+	http_req_reply_json(call->req, 200, answer);
+	free(call);
+}
+
+static void
+on_refused(void *arg, enum fault fault, const char *detail)
+{
+	struct call *call = arg;
+
+	http_req_fail(call->req, fault, "%s", detail);
+	free(call);
+}
+
+static void
+on_gone(struct http_req *req)
+{
+	struct call *call = http_req_data(req);
+
+	runner_leave(call->routes->runner, call->cell);
+	free(call);
+}
+
+static void
+submit(struct routes *rt, struct http_req *req, struct cell_spec *spec)
+{
+	struct call *call = calloc(1, sizeof *call);
+	int r = -ENOMEM;
+
+	if (call) {
+		call->routes = rt;
+		call->req = req;
+		spec->arg = call;
+		spec->on_done = on_done;
+		spec->on_refused = on_refused;
+		r = runner_submit(rt->runner, spec, &call->cell);
+	}
+	if (r == 0) {
+		http_req_set_data(req, call);
+		http_req_on_gone(req, on_gone);
+		return;
+	}
+	free(call);
+	if (r == -EBUSY)
+		http_req_fail(req, FAULT_BUSY, "%d cells are waiting already", RUNNER_QUEUE_MAX);
+	else if (r == -ESHUTDOWN)
+		http_req_fail(req, FAULT_UNAVAILABLE, "The executor is stopping");
+	else if (r == -ECHILD)
+		http_req_fail(req, FAULT_UNAVAILABLE, "The kernel does not start: %s", runner_why(rt->runner));
+	else
+		http_req_fail(req, FAULT_UNAVAILABLE, "Out of memory");
+}
+
+static void
+on_execute_body(struct http_req *req, int err, const char *body, size_t len)
+{
+	struct routes *rt = http_req_data(req);
+	struct request_limits limits = {
+		.timeout_ms = rt->timeout_ms, .default_bytes = ROUTES_OUTPUT_DEFAULT,
+		.max_bytes = (size_t)rt->max_output_bytes,
+	};
+	struct cell_spec spec = { .request = BUF_INIT };
+	struct buf why = BUF_INIT;
+	int r;
+
+	if (err < 0) {
+		http_req_fail(req, err == -EFBIG ? FAULT_TOO_LARGE : FAULT_UNAVAILABLE, "%s",
+		    err == -EFBIG ? "The body is larger than 32 MiB" : "Out of memory");
+		return;
+	}
+	r = request_parse(body, len, &limits, &spec, &why);
+	if (r == 0)
+		submit(rt, req, &spec);
+	else if (r == -EINVAL)
+		http_req_fail(req, FAULT_BAD_REQUEST, "%s", buf_str(&why));
+	else
+		http_req_fail(req, FAULT_UNAVAILABLE, "Out of memory");
+	buf_release(&spec.request);
+	buf_release(&spec.input);
+	buf_release(&why);
+}
+
+static void
+on_gone_early(struct http_req *req)
+{
+	(void)req;
+}
+
+static void
+do_execute(struct routes *rt, struct http_req *req)
+{
+	http_req_set_data(req, rt);		/* until the body is there; then the call */
+	http_req_on_gone(req, on_gone_early);
+	http_req_read_all(req, ROUTES_BODY_MAX, on_execute_body);
+}
+
+/* ---- the others ---- */
+
+static void
+do_health(struct routes *rt, struct http_req *req)
+{
+	(void)rt;
+	reply_status(req, "ok");
+}
+
+static void
+do_ready(struct routes *rt, struct http_req *req)
+{
+	const char *why = runner_why(rt->runner);
+	struct buf b = BUF_INIT;
+
+	json_put_open(&b, '{');
+	json_put_key(&b, "ready");
+	json_put_bool(&b, runner_is_ready(rt->runner));
+	put_member(&b, "reason", runner_reason(rt->runner));
+	if (*why)
+		put_member(&b, "detail", why);
+	json_put_close(&b, '}');
+	http_req_reply_json(req, 200, &b);
+}
+
+static void
+do_restart(struct routes *rt, struct http_req *req)
+{
+	reply_status(req, runner_restart(rt->runner) ? "restarting" : "already_restarting");
+}
+
+static void
+do_restart_status(struct routes *rt, struct http_req *req)
+{
+	struct buf b = BUF_INIT;
+
+	json_put_open(&b, '{');
+	json_put_key(&b, "restarting");
+	json_put_bool(&b, runner_is_restarting(rt->runner));
+	json_put_close(&b, '}');
+	http_req_reply_json(req, 200, &b);
+}
+
+static void
+do_interrupt(struct routes *rt, struct http_req *req)
+{
+	reply_status(req, runner_interrupt(rt->runner) ? "interrupted" : "idle");
+}
+
+static void
+put_limits(struct buf *b, const struct routes *rt)
+{
+	json_put_key(b, "limits");
+	json_put_open(b, '{');
+	json_put_key(b, "execution_timeout");
+	buf_printf(b, "%g", (double)rt->timeout_ms / 1000);
+	json_put_key(b, "start_timeout");
+	buf_printf(b, "%g", (double)rt->start_ms / 1000);
+	json_put_key(b, "max_output_bytes");
+	json_put_int(b, rt->max_output_bytes);
+	json_put_key(b, "max_body_bytes");
+	json_put_int(b, ROUTES_BODY_MAX);
+	json_put_key(b, "queue");
+	json_put_int(b, RUNNER_QUEUE_MAX);
+	json_put_close(b, '}');
+}
+
+static void
+do_info(struct routes *rt, struct http_req *req)
+{
+	struct runner_info info;
+	struct buf b = BUF_INIT;
+
+	runner_info(rt->runner, &info);
+	json_put_open(&b, '{');
+	put_member(&b, "version", EXECMGR_VERSION);
+	put_member(&b, "kernel", rt->spec->name);
+	put_member(&b, "display_name", rt->spec->display_name);
+	put_member(&b, "language", info.kernel && *info.kernel->language ? info.kernel->language : rt->spec->language);
+	put_member(&b, "implementation", info.kernel && *info.kernel->implementation ? info.kernel->implementation : NULL);
+	put_member(&b, "protocol_version", info.kernel && *info.kernel->protocol ? info.kernel->protocol : NULL);
+	json_put_key(&b, "generation");
+	json_put_int(&b, info.generation);
+	json_put_key(&b, "executions");
+	json_put_int(&b, (int64_t)info.executions);
+	json_put_key(&b, "running");
+	json_put_bool(&b, info.running);
+	json_put_key(&b, "queued");
+	json_put_int(&b, (int64_t)info.queued);
+	json_put_key(&b, "spare");		/* a warm kernel that waits to take over: there is none yet */
+	json_put_bool(&b, false);
+	json_put_key(&b, "pid");
+	json_put_int(&b, info.pid);
+	json_put_key(&b, "messages_dropped");
+	json_put_int(&b, (int64_t)info.refused);
+	json_put_key(&b, "uptime_seconds");
+	json_put_int(&b, (clock_mono_ms() - rt->started_ms) / 1000);
+	put_limits(&b, rt);
+	json_put_close(&b, '}');
+	http_req_reply_json(req, 200, &b);
+}
+
+/* ---- dispatch ---- */
+
+static const struct route {
+	const char	*path;
+	bool		 is_post;	/* else GET, and HEAD */
+	void		(*handle)(struct routes *rt, struct http_req *req);
+} table[] = {
+	{ "/health",		false,	do_health },
+	{ "/ready",		false,	do_ready },
+	{ "/restart-status",	false,	do_restart_status },
+	{ "/info",		false,	do_info },
+	{ "/execute",		true,	do_execute },
+	{ "/restart",		true,	do_restart },
+	{ "/interrupt",		true,	do_interrupt },
+};
+
+static bool
+allows(const struct route *route, const char *method)
+{
+	if (route->is_post)
+		return strcmp(method, "POST") == 0;
+	return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
+}
+
+/* A page in somebody's browser must not run code here (it may post JSON as text/plain). */
+static bool
+is_cross_site(const struct http_head *head)
+{
+	const char *site = http_head_get(head, "Sec-Fetch-Site");
+
+	return site && strcasecmp(site, "cross-site") == 0;
+}
+
+void
+routes_on_request(void *arg, struct http_req *req)
+{
+	const struct http_head *head = http_req_head(req);
+	size_t n = uri_path_len(head->target);
+	struct http_field allow = { .name = "Allow" };
+
+	if (is_cross_site(head)) {
+		http_req_fail(req, FAULT_FORBIDDEN, "Requests from other sites are refused");
+		return;
+	}
+	for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+		if (strlen(table[i].path) != n || memcmp(table[i].path, head->target, n) != 0)
+			continue;
+		if (allows(&table[i], head->method)) {
+			table[i].handle(arg, req);
+			return;
+		}
+		allow.value = table[i].is_post ? "POST" : "GET, HEAD";
+		http_req_fail_with(req, 405, fault_word(FAULT_METHOD_NOT_ALLOWED), "This method is not allowed here",
+		    &allow, 1);
+		return;
+	}
+	http_req_fail(req, FAULT_NOT_FOUND, "There is nothing here");
+}

@@ -1,0 +1,25 @@
+/* routes - the executor's HTTP calls; executor/README.md is their contract. */
+#ifndef ROUTES_H
+#define ROUTES_H
+
+#include <stdint.h>
+
+#include "http/http_server.h"
+#include "runner.h"
+
+#define ROUTES_BODY_MAX		(32u << 20)
+#define ROUTES_OUTPUT_DEFAULT	(16 << 20)	/* bytes of outputs, unless a request says otherwise */
+
+struct routes {
+	struct runner	*runner;
+	const struct kernelspec *spec;
+	int64_t		 timeout_ms;		/* EXECUTION_TIMEOUT */
+	int64_t		 start_ms;		/* limit of a kernel's start */
+	int64_t		 max_output_bytes;	/* MAX_OUTPUT_BYTES */
+	int64_t		 started_ms;		/* monotonic */
+};
+
+/* For http_server_conf: arg is a struct routes. */
+void	routes_on_request(void *arg, struct http_req *req);
+
+#endif

@@ -1,0 +1,656 @@
+/* runner - runs cells on a kernel that it keeps alive; see runner.h. */
+#include <errno.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/diag.h"
+#include "base/proc.h"
+#include "cell.h"
+#include "runner.h"
+#include "scratch.h"
+
+#define STEP_MS		1000	/* between two steps after a time limit: interrupt, interrupt, replace */
+#define CLEAR_MS	10	/* between two looks whether all that a kernel started is gone */
+#define CLEAR_MAX_MS	5000	/* what SIGKILL has not ended by then is stuck in the system: go on without it */
+#define PAUSE_MS	1000	/* before the third start; doubled for each one that fails */
+#define PAUSE_MAX_MS	30000
+#define PROVEN_MS	10000	/* a kernel that lived this long is a start that succeeded */
+#define STOP_FINISH_MS	2000	/* runner_stop(): the cell that runs may finish, then is interrupted … */
+#define STOP_KILL_MS	1500	/* … then the kernel goes */
+#define WHY_MAX		600	/* bytes of the kernel's last words in a sentence */
+
+enum state {
+	IDLE,		/* before the first start */
+	STARTING,
+	SERVING,
+	CLEARING,	/* the old kernel's processes are being killed */
+	PAUSING,	/* the last starts failed */
+	STOPPED
+};
+
+struct runner {
+	struct runner_conf conf;
+	enum state	 state;
+	struct kernel	*kernel;	/* STARTING and SERVING */
+	struct cell	*running;
+	struct cell	*first, **last;	/* the queue */
+	size_t		 queued;
+	unsigned	 serial, generation, failures;
+	uint64_t	 executions;
+	bool		 restarting;	/* not the first start */
+	bool		 stopping;
+	int64_t		 ready_ms, clear_until_ms;
+	struct buf	 why;		/* of the last failure */
+	struct buf	 old_work, old_private;	/* directories of the kernel being cleared */
+	uv_timer_t	 step;		/* of the state: clearing, pausing */
+	uv_timer_t	 limit;		/* of the cell that runs, or of the stop */
+	uv_timer_t	 wait;		/* of the cells that wait for a kernel */
+	unsigned	 removals;	/* of directories under way, in libuv's threads */
+};
+
+static void start_kernel(struct runner *r);
+static void run_next(struct runner *r);
+
+/* ---- cells ---- */
+
+static void
+finish(struct runner *r, enum cell_status status, bool state_kept)
+{
+	struct cell *c = r->running;
+	struct buf answer = BUF_INIT;
+
+	r->running = NULL;
+	if (!r->stopping)
+		uv_timer_stop(&r->limit);
+	if (!c->abandoned) {
+		cell_format(c, status, r->generation, state_kept, &answer);
+		if (buf_error(&answer) < 0)
+			c->spec.on_refused(c->spec.arg, FAULT_UNAVAILABLE, "Out of memory for the answer");
+		else
+			c->spec.on_done(c->spec.arg, &answer);
+	}
+	buf_release(&answer);
+	cell_free(&c);
+}
+
+static void
+refuse_cell(struct cell *c, const char *detail)
+{
+	if (!c->abandoned)
+		c->spec.on_refused(c->spec.arg, FAULT_UNAVAILABLE, detail);
+	cell_free(&c);
+}
+
+static struct cell *
+dequeue(struct runner *r)
+{
+	struct cell *c = r->first;
+
+	if (c) {
+		r->first = c->next;
+		if (!r->first)
+			r->last = &r->first;
+		r->queued--;
+	}
+	return c;
+}
+
+static void
+refuse_queue(struct runner *r, const char *detail)
+{
+	struct cell *c;
+
+	while ((c = dequeue(r)) != NULL)
+		refuse_cell(c, detail);
+}
+
+/* Cells that have waited for a kernel as long as one may take to start. */
+static void
+on_wait(uv_timer_t *timer)
+{
+	struct runner *r = timer->data;
+	int64_t now = clock_mono_ms();
+	struct cell *c;
+
+	while (r->state != SERVING && (c = r->first) != NULL) {
+		if (now < c->queued_ms + r->conf.start_ms) {
+			uv_timer_start(timer, on_wait, (uint64_t)(c->queued_ms + r->conf.start_ms - now), 0);
+			return;
+		}
+		refuse_cell(dequeue(r), "The kernel is not ready");
+	}
+}
+
+static void
+time_out(struct runner *r, bool state_kept)
+{
+	struct cell *c = r->running;
+	char value[80];
+
+	if (c->spec.timeout_ms % 1000 == 0)
+		snprintf(value, sizeof value, "Execution timed out after %lld seconds",
+		    (long long)(c->spec.timeout_ms / 1000));
+	else
+		snprintf(value, sizeof value, "Execution timed out after %g seconds",
+		    (double)c->spec.timeout_ms / 1000);
+	outputs_error(c->outputs, "TimeoutError", value);
+	finish(r, CELL_TIMEOUT, state_kept);
+}
+
+static void replace_kernel(struct runner *r, const char *why);
+static void clear_kernel(struct runner *r);
+
+/* The time limit, and what follows it as long as the kernel does not heed. */
+static void
+on_limit(uv_timer_t *timer)
+{
+	struct runner *r = timer->data;
+	struct cell *c = r->running;
+
+	if (!c)
+		return;
+	if (c->unsent) {
+		replace_kernel(r, "The kernel takes no requests");
+		return;
+	}
+	if (c->ladder++ < 2) {
+		if (c->ladder == 1)
+			outputs_hold_errors(c->outputs);
+		kernel_interrupt(r->kernel);
+		uv_timer_start(timer, on_limit, STEP_MS, 0);
+		return;
+	}
+	diag(DIAG_WARN, "kernel: does not heed its time limit and is replaced");
+	replace_kernel(r, "The kernel was replaced: it did not heed its time limit");
+}
+
+static void
+run_next(struct runner *r)
+{
+	struct cell *c;
+
+	if (r->state != SERVING || r->running || r->stopping || (c = dequeue(r)) == NULL)
+		return;
+	r->running = c;
+	r->executions++;
+	c->started_ns = clock_mono_ns();
+	c->unsent = kernel_execute(r->kernel, &c->spec.request) < 0;
+	uv_timer_start(&r->limit, on_limit, c->unsent ? 0 : (uint64_t)c->spec.timeout_ms, 0);
+}
+
+int
+runner_submit(struct runner *r, struct cell_spec *spec, struct cell **ret_cell)
+{
+	struct cell *c;
+
+	if (r->stopping)
+		return -ESHUTDOWN;
+	if (r->state == PAUSING)
+		return -ECHILD;
+	if (r->queued >= RUNNER_QUEUE_MAX)
+		return -EBUSY;
+	c = cell_new(spec);
+	if (!c)
+		return -ENOMEM;
+	*r->last = c;
+	r->last = &c->next;
+	r->queued++;
+	*ret_cell = c;
+	if (r->state != SERVING && r->first == c)
+		uv_timer_start(&r->wait, on_wait, (uint64_t)r->conf.start_ms, 0);
+	run_next(r);
+	return 0;
+}
+
+static void
+interrupt(struct runner *r)
+{
+	r->running->interrupted = true;
+	kernel_interrupt(r->kernel);
+}
+
+void
+runner_leave(struct runner *r, struct cell *c)
+{
+	struct cell **p;
+
+	c->abandoned = true;
+	if (c == r->running) {
+		if (c->spec.interrupt_on_leave)
+			interrupt(r);
+		return;
+	}
+	for (p = &r->first; *p; p = &(*p)->next)
+		if (*p == c) {
+			*p = c->next;
+			if (!*p)
+				r->last = p;
+			r->queued--;
+			cell_free(&c);
+			return;
+		}
+}
+
+bool
+runner_interrupt(struct runner *r)
+{
+	if (!r->running)
+		return false;
+	interrupt(r);
+	return true;
+}
+
+/* ---- what the kernel tells ---- */
+
+static void
+on_output(void *arg, struct json type, struct json content)
+{
+	struct runner *r = arg;
+
+	if (r->running && outputs_message(r->running->outputs, type, content) < 0)
+		diag(DIAG_WARN, "kernel: output dropped: not what the specification says");
+}
+
+static void
+on_bytes(void *arg, enum outputs_stream name, const char *bytes, size_t len)
+{
+	struct runner *r = arg;
+
+	if (r->running)
+		outputs_bytes(r->running->outputs, name, bytes, len);
+}
+
+static void
+on_input(void *arg)
+{
+	struct runner *r = arg;
+	const char *line = NULL;
+	size_t len = 0;
+
+	if (r->running)
+		cell_next_line(r->running, &line, &len);
+	kernel_input(r->kernel, line, len);
+}
+
+static void
+on_done(void *arg, const struct json *reply)
+{
+	struct runner *r = arg;
+	enum cell_status status;
+
+	if (!r->running)
+		return;
+	r->failures = 0;
+	status = cell_take_reply(r->running, reply);
+	if (status == CELL_TIMEOUT)
+		time_out(r, true);
+	else
+		finish(r, status, true);
+	if (r->stopping)
+		clear_kernel(r);
+	else
+		run_next(r);
+}
+
+static void
+on_ready(void *arg)
+{
+	struct runner *r = arg;
+
+	diag(DIAG_INFO, "kernel: ready (generation %u, process %d)", r->generation, (int)kernel_pid(r->kernel));
+	r->state = SERVING;
+	r->restarting = false;
+	r->ready_ms = clock_mono_ms();
+	buf_reset(&r->why);
+	uv_timer_stop(&r->wait);
+	run_next(r);
+}
+
+/* The end of what the kernel wrote, on one line. */
+static void
+add_last_words(struct buf *out, const char *log)
+{
+	size_t n = strlen(log), start;
+
+	while (n > 0 && strchr(" \r\n", log[n - 1]))
+		n--;
+	start = n > WHY_MAX ? n - WHY_MAX : 0;
+	if (n == 0)
+		return;
+	buf_puts(out, ": ");
+	for (size_t i = start; i < n; i++)
+		buf_putc(out, log[i] == '\n' ? ' ' : log[i]);
+}
+
+static void
+start_failed(struct runner *r, const char *why)
+{
+	buf_reset(&r->why);
+	buf_puts(&r->why, why);
+	if (r->kernel)
+		add_last_words(&r->why, kernel_log(r->kernel));
+	r->failures++;
+	diag(DIAG_WARN, "kernel %s: start failed: %s", r->conf.spec->name, buf_str(&r->why));
+	replace_kernel(r, buf_str(&r->why));
+}
+
+static void
+on_gone(void *arg, const char *why)
+{
+	struct runner *r = arg;
+	bool was_short = clock_mono_ms() < r->ready_ms + PROVEN_MS;
+
+	if (r->state == STARTING) {
+		start_failed(r, why);
+		return;
+	}
+	diag(DIAG_WARN, "kernel: %s", why);
+	if (r->running)
+		r->failures = 0;	/* the cell's doing, not the start's */
+	else
+		r->failures = was_short ? r->failures + 1 : 0;
+	replace_kernel(r, why);
+}
+
+/* ---- replacing it ---- */
+
+static void
+on_removed(uv_work_t *work, int status)
+{
+	struct runner *r = *(struct runner **)((char *)work + sizeof *work);
+
+	(void)status;
+	r->removals--;
+	free(work);
+}
+
+static void
+remove_dir(uv_work_t *work)
+{
+	const char *path = (char *)work + sizeof *work + sizeof(struct runner *);
+	int r = scratch_remove(path);
+
+	if (r < 0)
+		diag(DIAG_WARN, "%s: cannot be removed: %s", path, strerror(-r));
+}
+
+/* In a thread: a tenant may have left a hundred thousand files. */
+static void
+remove_later(struct runner *r, struct buf *path)
+{
+	uv_work_t *work;
+
+	if (path->len > 0 && (work = malloc(sizeof *work + sizeof r + path->len + 1)) != NULL) {
+		memcpy((char *)work + sizeof *work, &r, sizeof r);
+		memcpy((char *)work + sizeof *work + sizeof r, path->data, path->len + 1);
+		if (uv_queue_work(r->conf.loop, work, remove_dir, on_removed) == 0)
+			r->removals++;
+		else
+			free(work);
+	}
+	buf_reset(path);
+}
+
+static void
+stopped(struct runner *r)
+{
+	r->state = STOPPED;
+	uv_close((uv_handle_t *)&r->step, NULL);
+	uv_close((uv_handle_t *)&r->limit, NULL);
+	uv_close((uv_handle_t *)&r->wait, NULL);
+	r->conf.on_stopped(r->conf.arg);
+}
+
+static void
+on_step(uv_timer_t *timer)
+{
+	start_kernel(timer->data);
+}
+
+/* All that the old kernel started is gone, or as good as. */
+static void
+cleared(struct runner *r)
+{
+	int64_t ms;
+
+	remove_later(r, &r->old_work);
+	remove_later(r, &r->old_private);
+	if (r->stopping) {
+		stopped(r);
+		return;
+	}
+	if (r->failures < 2) {		/* a first failure may be bad luck, a port taken: tried again at once */
+		start_kernel(r);
+		return;
+	}
+	r->state = PAUSING;
+	uv_timer_stop(&r->wait);
+	refuse_queue(r, buf_str(&r->why));
+	ms = PAUSE_MAX_MS;
+	if (r->failures - 2 < 5)
+		ms = (int64_t)PAUSE_MS << (r->failures - 2);
+	uv_timer_start(&r->step, on_step, (uint64_t)ms, 0);
+}
+
+static void
+on_clear(uv_timer_t *timer)
+{
+	struct runner *r = timer->data;
+	int n = proc_kill_tree(getpid(), NULL, 0);
+
+	/* Seen gone twice: a process may have been between fork and the table. */
+	if (n == 0 || clock_mono_ms() > r->clear_until_ms) {
+		if (n < 0)
+			diag(DIAG_ERROR, "kernel: processes it started do not go away");
+		cleared(r);
+		return;
+	}
+	uv_timer_start(timer, on_clear, CLEAR_MS, 0);
+}
+
+static void
+set_path(struct buf *out, const char *path)
+{
+	buf_reset(out);
+	if (path)
+		buf_puts(out, path);
+}
+
+/* Let the kernel go and kill all that it started; then a new one starts, or the runner has stopped. */
+static void
+clear_kernel(struct runner *r)
+{
+	if (r->kernel) {
+		set_path(&r->old_work, kernel_work_dir(r->kernel));
+		set_path(&r->old_private, kernel_private_dir(r->kernel));
+	}
+	kernel_free(&r->kernel);
+	r->state = CLEARING;
+	r->clear_until_ms = clock_mono_ms() + CLEAR_MAX_MS;
+	on_clear(&r->step);
+}
+
+/* The kernel's time is over: say so to the cell that runs, and to those that relied on its state. */
+static void
+replace_kernel(struct runner *r, const char *why)
+{
+	bool was_serving = r->state == SERVING;
+	struct cell *c = r->running;
+	struct buf detail = BUF_INIT;
+
+	if (was_serving)
+		r->restarting = true;
+	if (c && c->ladder > 0)
+		time_out(r, false);
+	else if (c) {
+		outputs_error(c->outputs, "KernelDied", why);
+		finish(r, CELL_DIED, false);
+	}
+	if (was_serving && r->first) {
+		buf_printf(&detail, "%s before this code ran", why);
+		refuse_queue(r, buf_str(&detail));
+		buf_release(&detail);
+	}
+	if (was_serving) {
+		r->generation++;
+		r->executions = 0;
+	}
+	clear_kernel(r);
+}
+
+bool
+runner_restart(struct runner *r)
+{
+	if (r->restarting && (r->state == CLEARING || r->state == STARTING))
+		return false;
+	if (r->state == CLEARING || r->stopping)
+		return false;
+	diag(DIAG_INFO, "kernel: restart asked for");
+	r->restarting = true;
+	r->failures = 0;
+	if (r->state == SERVING) {
+		replace_kernel(r, "The kernel was restarted");
+		return true;
+	}
+	if (r->state == STARTING)
+		r->generation++;	/* a restart of a start: whoever asked will see a kernel begun after it */
+	uv_timer_stop(&r->step);
+	clear_kernel(r);
+	return true;
+}
+
+static void
+start_kernel(struct runner *r)
+{
+	struct kernel_conf conf = {
+		.loop = r->conf.loop, .spec = r->conf.spec, .runtime_dir = r->conf.runtime_dir,
+		.work_base = r->conf.work_base, .workspace = r->conf.workspace, .serial = ++r->serial,
+		.use_ipc = r->conf.use_ipc, .start_ms = r->conf.start_ms, .arg = r, .on_ready = on_ready,
+		.on_output = on_output, .on_bytes = on_bytes, .on_input = on_input, .on_done = on_done, .on_gone = on_gone,
+	};
+	struct buf why = BUF_INIT;
+
+	r->state = STARTING;
+	if (r->generation == 0)
+		r->generation = 1;
+	if (kernel_start(&conf, &r->kernel, &why) < 0)
+		start_failed(r, buf_str(&why));
+	buf_release(&why);
+}
+
+void
+runner_on_child(struct runner *r, pid_t pid, int wait_status)
+{
+	if (r->kernel && kernel_pid(r->kernel) == pid)
+		kernel_exited(r->kernel, wait_status);
+}
+
+/* ---- life ---- */
+
+struct runner *
+runner_new(const struct runner_conf *conf)
+{
+	struct runner *r = calloc(1, sizeof *r);
+
+	if (!r)
+		return NULL;
+	r->conf = *conf;
+	r->last = &r->first;
+	uv_timer_init(conf->loop, &r->step);
+	uv_timer_init(conf->loop, &r->limit);
+	uv_timer_init(conf->loop, &r->wait);
+	r->step.data = r->limit.data = r->wait.data = r;
+	start_kernel(r);
+	return r;
+}
+
+static void
+on_stop_limit(uv_timer_t *timer)
+{
+	struct runner *r = timer->data;
+
+	if (r->running && !r->running->interrupted && r->kernel) {
+		interrupt(r);
+		uv_timer_start(timer, on_stop_limit, STOP_KILL_MS, 0);
+		return;
+	}
+	replace_kernel(r, "The executor was stopped");
+}
+
+void
+runner_stop(struct runner *r)
+{
+	if (r->stopping)
+		return;
+	r->stopping = true;
+	refuse_queue(r, "The executor is stopping");
+	uv_timer_stop(&r->wait);
+	if (r->state == CLEARING)
+		return;			/* cleared() goes on */
+	uv_timer_stop(&r->step);
+	if (r->running)
+		uv_timer_start(&r->limit, on_stop_limit, STOP_FINISH_MS, 0);
+	else
+		clear_kernel(r);
+}
+
+void
+runner_free(struct runner **rp)
+{
+	struct runner *r = *rp;
+
+	if (!r)
+		return;
+	buf_release(&r->why);
+	buf_release(&r->old_work);
+	buf_release(&r->old_private);
+	free(r);
+	*rp = NULL;
+}
+
+/* ---- looking ---- */
+
+bool
+runner_is_ready(const struct runner *r)
+{
+	return r->state == SERVING && !r->stopping;
+}
+
+bool
+runner_is_restarting(const struct runner *r)
+{
+	return r->restarting;
+}
+
+const char *
+runner_reason(const struct runner *r)
+{
+	if (r->stopping)
+		return "stopping";
+	switch (r->state) {
+	case IDLE:	return "kernel_not_started";
+	case PAUSING:	return "kernel_dead";
+	case STARTING:
+	case CLEARING:	return r->restarting ? "kernel_restarting" : "kernel_starting";
+	default:	return NULL;
+	}
+}
+
+const char *
+runner_why(const struct runner *r)
+{
+	return buf_str(&r->why);
+}
+
+void
+runner_info(const struct runner *r, struct runner_info *ret)
+{
+	*ret = (struct runner_info){
+		.generation = r->generation, .executions = r->executions, .queued = r->queued, .running = r->running != NULL,
+	};
+	if (r->kernel) {
+		ret->kernel = kernel_info(r->kernel);
+		ret->pid = kernel_pid(r->kernel);
+		ret->refused = kernel_refused(r->kernel);
+	}
+}

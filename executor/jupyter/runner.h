@@ -1,0 +1,81 @@
+/*
+ * runner - runs cells, one at a time and in order, on a kernel that it keeps alive.
+ * A kernel that dies, does not heed its time limit, or is to be restarted is replaced: first all that it started is killed, then a
+ * new one starts, in a new directory; `generation` counts them.  A start that fails is tried again, with growing pauses.
+ * Cells wait for a kernel that is starting (up to the start limit); those that were queued for a kernel that is gone are
+ * refused: its state, on which they rely, is gone.
+ */
+#ifndef RUNNER_H
+#define RUNNER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "base/buf.h"
+#include "base/fault.h"
+#include "kernel.h"
+#include "kernelspec.h"
+
+#define RUNNER_QUEUE_MAX 64	/* cells waiting behind the one that runs */
+
+struct runner;
+struct cell;
+
+struct runner_conf {
+	uv_loop_t	*loop;
+	const struct kernelspec *spec;
+	const char	*runtime_dir, *work_base;
+	const char	*workspace;	/* NULL: none */
+	bool		 use_ipc;
+	int64_t		 start_ms;
+	void		(*on_stopped)(void *arg);	/* after runner_stop(): nothing of the kernel is left */
+	void		*arg;
+};
+
+struct cell_spec {
+	struct buf	 request;	/* content of the execute_request; taken over */
+	struct buf	 input;		/* lines for input(); taken over */
+	bool		 has_input;
+	bool		 ansi;
+	bool		 interrupt_on_leave;
+	int64_t		 timeout_ms;	/* from the moment the kernel gets it */
+	size_t		 max_bytes;	/* of outputs kept */
+	void		*arg;
+	/* Exactly one of the two, once, unless runner_leave() came first; the cell is gone then. */
+	void		(*on_done)(void *arg, struct buf *answer);	/* JSON; may be taken over */
+	void		(*on_refused)(void *arg, enum fault fault, const char *detail);
+};
+
+struct runner_info {
+	unsigned	 generation;	/* of kernels, from 1; 0: none was started */
+	uint64_t	 executions;	/* cells this generation was given */
+	uint64_t	 refused;	/* messages of this kernel dropped as wrong */
+	size_t		 queued;
+	bool		 running;
+	const struct kernel_info *kernel;	/* NULL: none; borrowed for now */
+	pid_t		 pid;		/* 0: none */
+};
+
+struct runner *runner_new(const struct runner_conf *conf);	/* NULL: out of memory. Starts a kernel. */
+void	runner_stop(struct runner *r);		/* refuse, let finish, interrupt, kill: on_stopped within 5 s */
+void	runner_free(struct runner **r);		/* after on_stopped */
+
+/* 0, *ret_cell; -EBUSY: the queue is full; -ESHUTDOWN: stopping; -ECHILD: no kernel starts (runner_why()); -ENOMEM. */
+int	runner_submit(struct runner *r, struct cell_spec *spec, struct cell **ret_cell);
+/* Its caller has left: dropped if it waits; if it runs, interrupted or left to run, as it asked. */
+void	runner_leave(struct runner *r, struct cell *cell);
+
+bool	runner_restart(struct runner *r);	/* false: one is under way already */
+bool	runner_interrupt(struct runner *r);	/* false: nothing runs */
+
+bool	runner_is_ready(const struct runner *r);
+bool	runner_is_restarting(const struct runner *r);
+const char *runner_reason(const struct runner *r);	/* why not ready: a stable word */
+const char *runner_why(const struct runner *r);		/* the same as a sentence, "" where there is nothing to tell */
+void	runner_info(const struct runner *r, struct runner_info *ret);
+
+/* A child was reaped. */
+void	runner_on_child(struct runner *r, pid_t pid, int wait_status);
+
+#endif

@@ -1,0 +1,16 @@
+/*
+ * scratch - private directories of one's own: made, and removed whole.
+ * Removal follows no symbolic link, leaves no mount point, needs no more than a few descriptors however deep or wide the tree
+ * is, and opens up directories whose modes were changed.
+ */
+#ifndef SCRATCH_H
+#define SCRATCH_H
+
+#include "base/buf.h"
+
+/* mkdtemp(3) below `base`: "<base>/<prefix>XXXXXX", mode 700, its path in ret.  0, -errno. */
+int	scratch_make(const char *base, const char *prefix, struct buf *ret);
+/* Remove path and all below it.  0, -errno of the last thing that could not be removed. */
+int	scratch_remove(const char *path);
+
+#endif
