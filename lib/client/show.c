@@ -1,0 +1,259 @@
+/* show - an executor's answer as text; see show.h. */
+#include <errno.h>
+#include <unistd.h>
+
+#include "base/diag.h"
+#include "client/cli.h"
+#include "client/image.h"
+#include "client/present.h"
+#include "client/show.h"
+
+static bool
+is(struct json object, const char *key, const char *text)
+{
+	struct json v;
+
+	return json_get(object, key, &v) && json_equals(v, text);
+}
+
+const char *
+show_check(struct json answer)
+{
+	struct json_iter it = { 0 };
+	struct json outputs, item, type;
+
+	if (answer.kind != JSON_OBJECT)
+		return "is not an object";
+	if (!json_get(answer, "outputs", &outputs))
+		return "has no outputs";
+	if (outputs.kind != JSON_ARRAY)
+		return "has outputs that are not an array";
+	while (json_next(outputs, &it, NULL, &item))
+		if (!json_get(item, "type", &type) || type.kind != JSON_STRING)
+			return "has an output without a type";
+	return NULL;
+}
+
+static bool
+starts_with(struct json object, const char *key, const char *text)
+{
+	struct json v;
+	struct buf b = BUF_INIT;
+	bool yes;
+
+	if (!json_get(object, key, &v) || json_text(v, &b) < 0)
+		return false;
+	yes = strncmp(buf_str(&b), text, strlen(text)) == 0;
+	buf_release(&b);
+	return yes;
+}
+
+static int
+exit_of_errors(struct json outputs)
+{
+	struct json_iter it = { 0 };
+	struct json item;
+	int ex = 0;
+
+	while (json_next(outputs, &it, NULL, &item)) {
+		if (!is(item, "type", "error"))
+			continue;
+		if (is(item, "name", "KernelDied"))
+			return EX_DIED;
+		if (is(item, "name", "TimeoutError") && starts_with(item, "value", "Execution timed out"))
+			return EX_TIMEDOUT;
+		ex = EX_NO;
+	}
+	return ex;
+}
+
+int
+show_exit(struct json answer)
+{
+	static const struct {
+		const char *status;
+		int ex;
+	} known[] = {
+		{ "ok", 0 }, { "error", EX_NO }, { "interrupted", EX_NO }, { "timeout", EX_TIMEDOUT }, { "kernel_died", EX_DIED },
+	};
+	struct json v;
+
+	if (json_get(answer, "status", &v))
+		for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+			if (json_equals(v, known[i].status))
+				return known[i].ex;
+	return json_get(answer, "outputs", &v) ? exit_of_errors(v) : 0;
+}
+
+/* fd 2 may be closed or gone: what cannot be said there is not a failure. */
+static int
+emit(const struct show *s, int fd, const struct buf *text)
+{
+	struct buf tame = BUF_INIT;
+	const struct buf *b = text;
+	int r;
+
+	if (fd == STDOUT_FILENO ? s->tame_out : s->tame_err) {
+		present_text(&tame, buf_str(text), text->len);
+		b = &tame;
+	}
+	if (buf_error(b) < 0)
+		diag_die(EX_OSERR, "out of memory");
+	r = cli_write(fd, buf_str(b), b->len, s->watch);
+	buf_release(&tame);
+	return fd == STDOUT_FILENO || r == -EINTR ? r : 0;
+}
+
+/* A string, or an array of strings to be joined by sep; anything else adds nothing. */
+static void
+add_text(struct json v, const char *sep, struct buf *out)
+{
+	struct json_iter it = { 0 };
+	struct json part;
+
+	if (v.kind == JSON_STRING)
+		json_text(v, out);
+	for (bool first = true; v.kind == JSON_ARRAY && json_next(v, &it, NULL, &part); first = false) {
+		buf_puts(out, first ? "" : sep);
+		json_text(part, out);
+	}
+}
+
+static void
+end_line(struct buf *b)
+{
+	if (b->len > 0 && b->data[b->len - 1] != '\n')
+		buf_putc(b, '\n');
+}
+
+static int
+show_stream(const struct show *s, struct json item)
+{
+	struct buf b = BUF_INIT;
+	struct json v;
+	int r;
+
+	if (json_get(item, "text", &v))
+		add_text(v, "", &b);
+	r = emit(s, is(item, "name", "stderr") ? STDERR_FILENO : STDOUT_FILENO, &b);
+	buf_release(&b);
+	return r;
+}
+
+static int
+show_error(const struct show *s, struct json item)
+{
+	struct buf b = BUF_INIT;
+	struct json v;
+	int r;
+
+	if (json_get(item, "traceback", &v))
+		add_text(v, "\n", &b);
+	if (b.len == 0) {
+		if (json_get(item, "name", &v))
+			add_text(v, "", &b);
+		if (json_get(item, "value", &v) && v.len > 2) {
+			buf_puts(&b, b.len > 0 ? ": " : "");
+			add_text(v, "", &b);
+		}
+	}
+	end_line(&b);
+	r = emit(s, STDERR_FILENO, &b);
+	buf_release(&b);
+	return r;
+}
+
+static void
+save_bundle(struct show *s, struct json data)
+{
+	struct json_iter it = { 0 };
+	struct json mime, value;
+
+	while (json_next(data, &it, &mime, &value)) {
+		const char *extension = image_extension(mime);
+		struct buf path = BUF_INIT;
+		int r;
+
+		if (extension == NULL)
+			continue;
+		r = image_save(s->save_dir, extension, value, &s->next_image, &path);
+		if (r == 0)
+			diag(DIAG_WARN, "saved %s", buf_str(&path));
+		else if (r == -EBADMSG)
+			diag(DIAG_ERROR, "a picture of type %.*s is not base64 text", (int)mime.len, mime.p);
+		else
+			diag(DIAG_ERROR, "%s: %s", path.len > 0 ? buf_str(&path) : s->save_dir, strerror(-r));
+		if (r < 0 && s->ex == 0)
+			s->ex = r == -EBADMSG ? EX_PROTOCOL : r == -ENOSPC || r == -EIO ? EX_IOERR : EX_CANTCREAT;
+		buf_release(&path);
+	}
+}
+
+static int
+show_bundle(struct show *s, struct json item)
+{
+	struct buf b = BUF_INIT;
+	struct json data, plain, mime;
+	struct json_iter it = { 0 };
+	int r = 0;
+
+	if (!json_get(item, "data", &data) || data.kind != JSON_OBJECT)
+		return 0;
+	if (json_get(data, "text/plain", &plain)) {
+		add_text(plain, "", &b);
+		end_line(&b);
+		r = emit(s, STDOUT_FILENO, &b);
+	} else if (json_next(data, &it, &mime, &plain))
+		diag(DIAG_INFO, "an output has no text/plain, only %.*s: --json shows it", (int)mime.len, mime.p);
+	buf_release(&b);
+	if (r == 0 && s->save_dir != NULL)
+		save_bundle(s, data);
+	return r;
+}
+
+/* What an answer says beside its outputs. */
+static void
+show_notes(struct json answer)
+{
+	struct json v;
+
+	if (json_get(answer, "truncated", &v) && v.kind == JSON_TRUE)
+		diag(DIAG_WARN, "the output was cut at its limit");
+	if (json_get(answer, "state_kept", &v) && v.kind == JSON_FALSE)
+		diag(DIAG_WARN, "the kernel was replaced: its state is lost");
+}
+
+int
+show_outputs(struct show *s, struct json answer)
+{
+	struct json_iter it = { 0 };
+	struct json outputs, item;
+	int r = 0;
+
+	if (!json_get(answer, "outputs", &outputs))
+		return 0;
+	while (r == 0 && json_next(outputs, &it, NULL, &item)) {
+		if (is(item, "type", "stream"))
+			r = show_stream(s, item);
+		else if (is(item, "type", "result") || is(item, "type", "display"))
+			r = show_bundle(s, item);
+		else if (is(item, "type", "error"))
+			r = show_error(s, item);
+	}
+	if (r == 0)
+		show_notes(answer);
+	return r;
+}
+
+void
+show_save(struct show *s, struct json answer)
+{
+	struct json_iter it = { 0 };
+	struct json outputs, item, data;
+
+	if (s->save_dir == NULL || !json_get(answer, "outputs", &outputs))
+		return;
+	while (json_next(outputs, &it, NULL, &item))
+		if (json_get(item, "data", &data) && data.kind == JSON_OBJECT)
+			save_bundle(s, data);
+}
