@@ -138,36 +138,42 @@ put_head(struct conn *c, int status, const char *type, const struct http_field *
 
 /* ---- whole answers ---- */
 
-void
+int
 http_req_reply(struct http_req *req, int status, const char *type, const void *body, size_t len,
     const struct http_field *extra, size_t nextra)
 {
 	struct conn *c = conn_of(req);
+	int r;
 
 	assert(c->state == CONN_REQUEST && !req->begun);
 	put_head(c, status, type, extra, nextra, (int64_t)len);
 	if (req->no_body)
 		len = 0;
 	http_io_send(&c->io, body, len);
+	r = c->io.error;
 	conn_answered(c);
+	return r;
 }
 
-void
+int
 http_req_reply_json(struct http_req *req, int status, struct buf *body)
 {
 	struct conn *c = conn_of(req);
+	int r;
 
 	assert(c->state == CONN_REQUEST && !req->begun);
 	if (body->failed) {
 		buf_release(body);
 		http_req_fail(req, FAULT_UNAVAILABLE, "Out of memory");
-		return;
+		return -ENOMEM;
 	}
 	put_head(c, status, "application/json", NULL, 0, (int64_t)body->len);
 	if (req->no_body)
 		buf_release(body);
 	http_io_send_own(&c->io, body);
+	r = c->io.error;
 	conn_answered(c);
+	return r;
 }
 
 void
@@ -338,6 +344,12 @@ const struct sockaddr *
 http_req_peer(const struct http_req *req)
 {
 	return &conn_of(req)->peer.sa;
+}
+
+bool
+http_req_half_closed(const struct http_req *req)
+{
+	return conn_of(req)->eof || conn_of(req)->fin;
 }
 
 void

@@ -72,11 +72,14 @@ void	http_req_read(struct http_req *req, void (*on_data)(struct http_req *req, c
 void	http_req_pause(struct http_req *req);		/* take no more of the body from the network … */
 void	http_req_resume(struct http_req *req);		/* … until now */
 
-/* A whole answer.  extra: fields beyond Content-Type, Content-Length, Connection and Date; may be NULL. HEAD sends no body. */
-void	http_req_reply(struct http_req *req, int status, const char *type, const void *body, size_t len,
+/* The client has ended its writing side: it may be waiting for its answer still, or have left (see above). */
+bool	http_req_half_closed(const struct http_req *req);
+
+/* A whole answer; 0, or -errno where it is known already that it cannot reach the client.  extra: fields beyond Content-Type, Content-Length, Connection and Date; may be NULL. HEAD sends no body. */
+int	http_req_reply(struct http_req *req, int status, const char *type, const void *body, size_t len,
 	    const struct http_field *extra, size_t nextra);
 /* The same with application/json and a buf whose memory is taken over (no copy of a large body); *body is reset. */
-void	http_req_reply_json(struct http_req *req, int status, struct buf *body);
+int	http_req_reply_json(struct http_req *req, int status, struct buf *body);
 /* {"detail":…,"error":word} with the fault's status; detail starts with a capital. */
 void	http_req_fail(struct http_req *req, enum fault fault, const char *fmt, ...)
 	    __attribute__((format(printf, 3, 4)));
