@@ -41,8 +41,7 @@ static const struct opt table[] = {
 static const struct opt_usage usage = {
 	.name = "exec-run",
 	.purpose = "Run code in a session, or in a container that is taken for it and given back.",
-	.synopsis = "[-jqv] [-s ID | -t TYPE] [-w SECONDS] [-T SECONDS] [-S DIR] [-f PROGRAM]\n"
-	    "[-u URL] [-c CODE | FILE | -]",
+	.synopsis = "[-jqv] [-s ID | -t TYPE] [-w SECONDS] [-T SECONDS] [-S DIR] [-f PROGRAM] [-u URL] [-c CODE | FILE | -]",
 	.table = table,
 };
 
