@@ -18,10 +18,8 @@ struct options {
 };
 
 static const char synopsis[] =
-    "[-d] [-b ADDR]... [-c FILE] [-l LEVEL] [-p PORT]\n"
-    "[--allowed-host HOST]... [--max-connections N] [--notify-fd FD]\n"
-    "[--probe-interval S] [--restart-timeout S] [--session-timeout S]\n"
-    "[--stop-timeout S]";
+    "[-d] [-b ADDR]... [-c FILE] [-l LEVEL] [-p PORT] [--allowed-host HOST]... [--max-connections N] [--notify-fd FD] "
+    "[--probe-interval S] [--restart-timeout S] [--session-timeout S] [--stop-timeout S]";
 
 static void
 parse(struct options *o, int argc, char **argv)
