@@ -400,13 +400,19 @@ after_blanks(const char *p)
 	return p;
 }
 
+/* Strings may be hundreds of megabytes (a kernel's output): look for the quotes, then at what stands before them. */
 static const char *
 after_string(const char *p)
 {
-	for (p++; *p != '"'; p++)
-		if (*p == '\\')
-			p++;
-	return p + 1;
+	const char *start = p, *back;
+
+	for (;;) {
+		p = rawmemchr(p + 1, '"');
+		for (back = p; back[-1] == '\\' && back - 1 > start; back--)
+			;
+		if ((p - back) % 2 == 0)
+			return p + 1;
+	}
 }
 
 static const char *
