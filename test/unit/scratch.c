@@ -1,0 +1,156 @@
+/* scratch - whatever a tenant leaves in its directory goes away with it, and nothing else does. */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "../../executor/jupyter/scratch.h"
+
+static void
+touch(int at, const char *name)
+{
+	int fd = openat(at, name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+	assert_true(fd >= 0);
+	close(fd);
+}
+
+static int
+open_dir(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	return fd;
+}
+
+static void
+a_directory_is_private_and_its_own(void **state)
+{
+	struct buf a = BUF_INIT, b = BUF_INIT;
+	struct stat st;
+
+	(void)state;
+	assert_int_equal(scratch_make("/tmp", "sc", &a), 0);
+	assert_int_equal(scratch_make("/tmp", "sc", &b), 0);
+	assert_string_not_equal(buf_str(&a), buf_str(&b));
+	assert_int_equal(stat(buf_str(&a), &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0700);
+	assert_int_equal(scratch_remove(buf_str(&a)), 0);
+	assert_int_equal(scratch_remove(buf_str(&b)), 0);
+	assert_int_equal(scratch_remove(buf_str(&b)), 0);
+	assert_int_equal(scratch_make("/tmp/no/such", "sc", &a), -ENOENT);
+	buf_release(&a);
+	buf_release(&b);
+}
+
+/* Deeper than a path may be long, with files on the way. */
+static void
+a_deep_tree_is_removed(void **state)
+{
+	char name[] = "ddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd";
+	struct buf a = BUF_INIT;
+	int fd, next;
+
+	(void)state;
+	assert_int_equal(scratch_make("/tmp", "sc", &a), 0);
+	fd = open_dir(buf_str(&a));
+	for (int i = 0; i < 300; i++) {
+		assert_int_equal(mkdirat(fd, name, 0755), 0);
+		touch(fd, "file");
+		next = openat(fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		assert_true(next >= 0);
+		close(fd);
+		fd = next;
+	}
+	close(fd);
+	assert_int_equal(scratch_remove(buf_str(&a)), 0);
+	assert_int_equal(access(buf_str(&a), F_OK), -1);
+	buf_release(&a);
+}
+
+static void
+a_wide_tree_is_removed(void **state)
+{
+	struct buf a = BUF_INIT;
+	char name[40];
+	int fd;
+
+	(void)state;
+	assert_int_equal(scratch_make("/tmp", "sc", &a), 0);
+	fd = open_dir(buf_str(&a));
+	for (int i = 0; i < 3000; i++) {
+		snprintf(name, sizeof name, "%d", i);
+		touch(fd, name);
+		snprintf(name, sizeof name, "d%d", i);
+		assert_int_equal(mkdirat(fd, name, 0700), 0);
+		snprintf(name, sizeof name, "d%d/.r%d", i, i);
+		assert_int_equal(mkdirat(fd, name, 0700), 0);
+	}
+	close(fd);
+	assert_int_equal(scratch_remove(buf_str(&a)), 0);
+	buf_release(&a);
+}
+
+static void
+symbolic_links_are_removed_not_followed(void **state)
+{
+	struct buf a = BUF_INIT, out = BUF_INIT, b = BUF_INIT;
+	int fd;
+
+	(void)state;
+	assert_int_equal(scratch_make("/tmp", "sc", &a), 0);
+	assert_int_equal(scratch_make("/tmp", "sc", &out), 0);
+	fd = open_dir(buf_str(&out));
+	touch(fd, "kept");
+	close(fd);
+	buf_printf(&b, "%s/link", buf_str(&a));
+	assert_int_equal(symlink(buf_str(&out), buf_str(&b)), 0);
+	assert_int_equal(scratch_remove(buf_str(&a)), 0);
+	buf_reset(&b);
+	buf_printf(&b, "%s/kept", buf_str(&out));
+	assert_int_equal(access(buf_str(&b), F_OK), 0);
+	assert_int_equal(scratch_remove(buf_str(&out)), 0);
+	buf_release(&a);
+	buf_release(&b);
+	buf_release(&out);
+}
+
+static void
+directories_closed_by_their_modes_are_removed(void **state)
+{
+	struct buf a = BUF_INIT;
+	int fd;
+
+	(void)state;
+	assert_int_equal(scratch_make("/tmp", "sc", &a), 0);
+	fd = open_dir(buf_str(&a));
+	assert_int_equal(mkdirat(fd, "x", 0700), 0);
+	assert_int_equal(mkdirat(fd, "x/y", 0700), 0);
+	touch(fd, "x/y/z");
+	assert_int_equal(fchmodat(fd, "x/y", 0, 0), 0);
+	assert_int_equal(fchmodat(fd, "x", 0, 0), 0);
+	fchmod(fd, 0);
+	close(fd);
+	assert_int_equal(scratch_remove(buf_str(&a)), 0);
+	buf_release(&a);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_directory_is_private_and_its_own),
+		cmocka_unit_test(a_deep_tree_is_removed),
+		cmocka_unit_test(a_wide_tree_is_removed),
+		cmocka_unit_test(symbolic_links_are_removed_not_followed),
+		cmocka_unit_test(directories_closed_by_their_modes_are_removed),
+	};
+
+	return cmocka_run_group_tests_name("scratch", tests, NULL, NULL);
+}
