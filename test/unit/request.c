@@ -34,7 +34,7 @@ static const struct { const char *body; const char *why; int64_t timeout_ms; siz
 	{ "{\"code\":\"1\",\"stdin\":7}", "stdin", 0, 0 },
 	{ "{\"code\":\"1\",\"on_disconnect\":\"die\"}", "on_disconnect", 0, 0 },
 	{ "{\"code\":1}", "code", 0, 0 }, { "{\"code\":null}", "code", 0, 0 }, { "{}", "code", 0, 0 },
-	{ "{\"code\":\"1\",\"code\":\"2\"}", "line 1, column 13", 0, 0 },
+	{ "{\"code\":\"1\",\"code\":\"2\"}", "line 1, column 23: an object names a member twice", 0, 0 },
 	{ "", "JSON", 0, 0 }, { "null", "code", 0, 0 }, { "[]", "code", 0, 0 }, { "\"x\"", "code", 0, 0 },
 	{ "{\"code\":\"1\"} x", "JSON", 0, 0 }, { "{\"code\":\"1\"}{}", "JSON", 0, 0 },
 	{ "\xef\xbb\xbf{\"code\":\"1\"}", "JSON", 0, 0 }, { "{\"code\":\"\xff\"}", "UTF-8", 0, 0 },
