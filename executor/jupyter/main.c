@@ -49,8 +49,8 @@ static const struct opt table[] = {
 static const struct opt_usage usage = {
 	.name = "executor-jupyter",
 	.purpose = "HTTP in front of one Jupyter kernel",
-	.synopsis = "[-b ADDR] [-p PORT] [-k NAME] [--timeout SECONDS] [--start-timeout SECONDS]\n"
-	    "[--max-output-bytes N] [--workspace DIR] [--work-dir DIR] [--transport KIND]\n"
+	.synopsis = "[-b ADDR] [-p PORT] [-k NAME] [--timeout SECONDS] [--start-timeout SECONDS] "
+	    "[--max-output-bytes N] [--workspace DIR] [--work-dir DIR] [--transport KIND] "
 	    "[--log-level LEVEL] [--notify-fd FD]",
 	.table = table,
 };
@@ -181,6 +181,11 @@ make_dirs(struct executor *e)
 		tmp = "/tmp";
 	if ((r = scratch_make(tmp, "execmgr-", &e->runtime_dir)) < 0)
 		diag_die(EX_CANTCREAT, "%s: no private directory can be made: %s", tmp, strerror(-r));
+	if (work_dir && *work_dir && access(work_dir, W_OK | X_OK) < 0) {
+		r = errno;
+		scratch_remove(buf_str(&e->runtime_dir));
+		diag_die(EX_CANTCREAT, "--work-dir %s: %s", work_dir, strerror(r));
+	}
 	if (!work_dir || !*work_dir) {
 		buf_printf(&e->own_work, "%s/work", buf_str(&e->runtime_dir));
 		work_dir = buf_str(&e->own_work);

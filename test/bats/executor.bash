@@ -3,7 +3,7 @@
 # executor [option…] - start one on a free port; $URL and $EXECUTOR (its pid), its messages in $T/executor.log.
 executor() {
 	: >"$T/executor.log"
-	spawn executor.log executor-jupyter -p 0 --workspace "$T/none" "$@"
+	TMPDIR=$T spawn executor.log executor-jupyter -p 0 --workspace "$T/none" "$@"
 	EXECUTOR=$!
 	eventually 100 grep -q 'listening on' "$T/executor.log" || { cat "$T/executor.log" >&2; return 1; }
 	URL=$(sed -n 's/.*listening on //p' "$T/executor.log")
