@@ -38,6 +38,8 @@ struct http_req {
 	bool		 paused;
 	bool		 delivered;	/* on_end or on_all was called */
 	bool		 continued;	/* 100 Continue was sent */
+	bool		 asked;		/* … as a probe, and … */
+	bool		 vouched;	/* … the client did not say that it is closed */
 	bool		 begun;		/* the answer's head is on its way */
 	bool		 chunked, no_body, close;	/* of the answer */
 	bool		 choked;	/* http_req_write() said false */
@@ -113,6 +115,7 @@ conn_of(const struct http_req *req)
 /* http_server.c */
 void	conn_later(struct conn *c);		/* see to it before the loop waits */
 void	conn_close(struct conn *c, bool reset);
+short	conn_events(const struct conn *c);	/* POLLERR, POLLHUP, POLLRDHUP of its socket, now */
 void	conn_answered(struct conn *c);		/* the answer is complete: req is gone */
 /* http_req.c */
 void	conn_refuse(struct conn *c, int status, const char *word, const char *detail, const char *allow);

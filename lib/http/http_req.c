@@ -2,6 +2,7 @@
 #include <assert.h>
 #include <ctype.h>
 #include <errno.h>
+#include <poll.h>
 #include <strings.h>
 #include <time.h>
 
@@ -273,8 +274,10 @@ http_req_write(struct http_req *req, const void *bytes, size_t len)
 	} else {
 		http_io_send(&c->io, bytes, len);
 	}
-	if (c->io.error != 0)
+	if (c->io.error != 0) {				/* no more is wanted: on_gone follows */
 		conn_later(c);
+		return false;
+	}
 	req->choked = http_io_pending(&c->io) >= HTTP_IO_HIGH;
 	return !req->choked;
 }
@@ -304,8 +307,20 @@ http_req_abort(struct http_req *req)
 
 	assert(c->state == CONN_REQUEST);
 	c->server->nrequests--;
+	http_io_flush(&c->io);				/* what there is of it */
 	/* A body that ends with the connection must not look complete. */
 	conn_close(c, req->begun && !req->chunked && req->left < 0);
+}
+
+bool
+http_req_is_present(const struct http_req *req)
+{
+	const struct conn *c = conn_of(req);
+	short events = conn_events(c);
+
+	if (c->io.error != 0 || (events & (POLLERR | POLLHUP)))
+		return false;
+	return (events & POLLRDHUP) == 0 || c->io.is_unix || req->vouched;
 }
 
 bool

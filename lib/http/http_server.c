@@ -311,8 +311,8 @@ on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *buf)
 	*buf = uv_buf_init(s->bytes, sizeof(s->bytes));
 }
 
-static short
-socket_events(struct conn *c)
+short
+conn_events(const struct conn *c)
 {
 	struct pollfd p = { .fd = -1, .events = POLLRDHUP };
 	uv_os_fd_t fd;
@@ -334,7 +334,7 @@ on_eof(struct conn *c)
 	c->probed = c->server->tick;
 	switch (c->state) {
 	case CONN_REQUEST:
-		if (!http_parser_complete(c->parser) || (socket_events(c) & (POLLHUP | POLLERR)))
+		if (!http_parser_complete(c->parser) || (conn_events(c) & (POLLHUP | POLLERR)))
 			conn_lost(c);
 		break;
 	case CONN_HEAD:
@@ -471,7 +471,7 @@ probe(struct conn *c)
 {
 	static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
 	struct http_server *s = c->server;
-	short events = socket_events(c);
+	short events = conn_events(c);
 
 	if (events & (POLLERR | POLLHUP)) {
 		conn_lost(c);
@@ -482,14 +482,17 @@ probe(struct conn *c)
 		c->probed = s->tick;
 		return;
 	}
-	if (c->io.is_unix || c->req.begun || !passed(s, c->probed, c->req.continued ? PROBE_NEXT_MS : PROBE_FIRST_MS))
+	if (c->io.is_unix || c->req.begun)
+		return;
+	c->req.vouched = c->req.asked;			/* a tick ago, and no reset came */
+	if (!passed(s, c->probed, c->req.asked ? PROBE_NEXT_MS : PROBE_FIRST_MS))
 		return;
 	if (http_parser_head(c->parser)->minor == 0) {
 		conn_lost(c);
 		return;
 	}
 	c->probed = s->tick;
-	c->req.continued = true;
+	c->req.asked = c->req.continued = true;
 	http_io_send(&c->io, text, sizeof(text) - 1);
 	if (c->io.error != 0)
 		conn_lost(c);

@@ -62,6 +62,12 @@ const struct sockaddr *http_req_peer(const struct http_req *req);
 /* The client left, or was cut, before its answer was complete.  Not called after a complete answer. */
 void	http_req_on_gone(struct http_req *req, void (*on_gone)(struct http_req *req));
 
+/*
+ * Asks the kernel, now.  False where the client has closed, or may have: it has ended its writing side and has not been
+ * probed yet; within 2 s on_gone comes, or this is true.  For a look before it gets what is not easily taken back.
+ */
+bool	http_req_is_present(const struct http_req *req);
+
 /* Whole body, then cb once: err 0; -EFBIG: more than max bytes (the rest is not read: answer 413).  body is borrowed
  * for the call.  "100 Continue" is sent when asked for.  A client that leaves meanwhile: on_gone, no cb. */
 void	http_req_read_all(struct http_req *req, size_t max,
@@ -90,7 +96,7 @@ void	http_req_fail_with(struct http_req *req, int status, const char *word, cons
 /* A streamed answer: head with all its fields (Content-Length and Transfer-Encoding excepted: they are made from length;
  * -1: until the end is known, chunked or, for HTTP/1.0, by closing).  Then write…, end. */
 void	http_req_begin(struct http_req *req, int status, const struct http_field *fields, size_t nfields, int64_t length);
-/* True: go on.  False: taken, but the client is slow; stop until on_drain. Bytes beyond a declared length are a bug (assert). */
+/* True: go on.  False: taken, but the client is slow; stop until on_drain (or on_gone). Bytes beyond a declared length are a bug (assert). */
 bool	http_req_write(struct http_req *req, const void *bytes, size_t len);
 void	http_req_on_drain(struct http_req *req, void (*on_drain)(struct http_req *req));
 void	http_req_end(struct http_req *req);		/* req is gone */
