@@ -140,25 +140,28 @@ show_stream(const struct show *s, struct json item)
 	return r;
 }
 
+/* The traceback, and what the error is where the traceback does not say so: that of a time limit tells only of an interrupt. */
 static int
 show_error(const struct show *s, struct json item)
 {
-	struct buf b = BUF_INIT;
+	struct buf b = BUF_INIT, value = BUF_INIT;
 	struct json v;
 	int r;
 
 	if (json_get(item, "traceback", &v))
 		add_text(v, "\n", &b);
-	if (b.len == 0) {
+	end_line(&b);
+	if (json_get(item, "value", &v))
+		add_text(v, "", &value);
+	if (b.len == 0 || strstr(buf_str(&b), buf_str(&value)) == NULL) {
 		if (json_get(item, "name", &v))
 			add_text(v, "", &b);
-		if (json_get(item, "value", &v) && v.len > 2) {
-			buf_puts(&b, b.len > 0 ? ": " : "");
-			add_text(v, "", &b);
-		}
+		buf_puts(&b, value.len > 0 ? ": " : "");
+		buf_add(&b, buf_str(&value), value.len);
+		end_line(&b);
 	}
-	end_line(&b);
 	r = emit(s, STDERR_FILENO, &b);
+	buf_release(&value);
 	buf_release(&b);
 	return r;
 }
