@@ -23,7 +23,7 @@ struct channels {
 	uv_idle_t	 again;			/* pump once more without waiting: see pump_soon() */
 	unsigned	 handles;		/* libuv still holds: c lives until it lets go of all */
 	bool		 closing;
-	bool		*freed;			/* set by channels_free() while pumping */
+	bool		 pumping;
 	struct channels_conf conf;
 	uint64_t	 refused;
 	zmq_msg_t	 part[WIRE_FRAMES_MAX];
@@ -122,17 +122,17 @@ static void pump_soon(struct channels *c);
 void
 channels_pump(struct channels *c)
 {
-	bool freed = false, nested = c->freed != NULL, lost;
 	size_t messages = 0, bytes = 0;
+	bool lost;
 
-	if (c->closing || nested)
+	if (c->closing || c->pumping)
 		return;
-	c->freed = &freed;
+	c->pumping = true;
 	/* Looked at first: what was sent before the connection went is then already in iopub's queue. */
 	lost = connection_lost(c);
 	for (enum channel from = 0; from < CHANNELS; from++)
 		while (take(c, from, &bytes)) {
-			if (freed)
+			if (c->closing)		/* channels_free() was called: c lives until the loop's next turn */
 				return;
 			if (++messages >= PUMP_MESSAGES || bytes >= PUMP_BYTES) {
 				pump_soon(c);
@@ -144,8 +144,7 @@ channels_pump(struct channels *c)
 	if (lost)
 		c->conf.on_lost(c->conf.arg);
 out:
-	if (!freed)
-		c->freed = NULL;
+	c->pumping = false;
 }
 
 static void
@@ -347,8 +346,6 @@ channels_free(struct channels **cp)
 		return;
 	*cp = NULL;
 	c->closing = true;
-	if (c->freed)
-		*c->freed = true;
 	for (int i = 0; i <= CHANNELS; i++)		/* off the loop before ZeroMQ closes the descriptor */
 		if (c->watch[i].c) {
 			uv_poll_stop(&c->watch[i].poll);

@@ -111,15 +111,21 @@ remember_id(struct outputs *o, struct item *it, const char *id)
 }
 
 static void
+free_item(struct outputs *o, struct item *it)
+{
+	forget_id(o, it);
+	buf_release(&it->text);
+	free(it);
+}
+
+static void
 remove_item(struct outputs *o, struct item *it)
 {
 	if (o->tail == it)
 		o->tail = it->next;
 	*(it->prev ? &it->prev->next : &o->first) = it->next;
 	*(it->next ? &it->next->prev : &o->last) = it->prev;
-	forget_id(o, it);
-	buf_release(&it->text);
-	free(it);
+	free_item(o, it);
 }
 
 static struct item *
@@ -148,8 +154,13 @@ append_item(struct outputs *o, enum kind kind)
 static void
 clear(struct outputs *o)
 {
-	while (o->first)
-		remove_item(o, o->first);
+	struct item *it = o->first, *next;
+
+	o->first = o->last = o->tail = NULL;
+	for (; it; it = next) {
+		next = it->next;
+		free_item(o, it);
+	}
 	o->bytes = o->items = o->tail_bytes = o->tail_items = 0;
 	o->dropped = 0;
 	o->cut = false;

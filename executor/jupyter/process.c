@@ -299,7 +299,7 @@ process_start(const struct process_conf *conf, struct process *l, struct buf *wh
 	}
 	make_argv(conf, l, &argv);
 	make_env(conf, l, &env);
-	r = argv.failed || env.failed ? -ENOMEM : fork_exec(l, argv.v, env.v);
+	r = argv.failed || env.failed || argv.n == 0 ? -ENOMEM : fork_exec(l, argv.v, env.v);
 	if (r < 0)
 		buf_printf(why, "%s: cannot be started: %s", conf->spec->argv[0], strerror(-r));
 	free_words(&argv);

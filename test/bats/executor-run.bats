@@ -75,7 +75,7 @@ setup() { until_ready; }
 		[ "$(jq '.duration_ms < 3000' <<<"$output")" = true ]
 	done
 	[ "$(cell 'breakpoint()' '"timeout": 20' | jq '.duration_ms < 3000')" = true ]
-	run cell '!read x; echo "<$x>"' '"timeout": 20'
+	run cell '!read no_variable; echo "<$no_variable>"' '"timeout": 20'
 	[ "$(text <<<"$output")" = '<>' ]
 	[ "$(cell 'import sys; print(repr(sys.stdin.read()))' '"timeout": 20' | text)" = "''" ]
 }
@@ -94,8 +94,8 @@ setup() { until_ready; }
 }
 
 @test "what child processes write arrives, in order, and need not be UTF-8" {
-	run cell $'import subprocess, os\nprint("a")\nsubprocess.run(["echo", "b"])\nprint("c")\nos.system("printf d")\nprint("e")'
-	[ "$(text <<<"$output")" = $'a\nb\nc\nde' ] || [ "$(text <<<"$output")" = $'a\nb\nc\nd\ne' ] || false
+	run cell $'import subprocess, os\nprint("a")\nr = subprocess.run(["sh", "-c", "sleep 0.1; echo b"])\nprint("c")\nr = os.system("sleep 0.1; printf d")\nprint("e")'
+	[ "$(text <<<"$output")" = $'a\nb\nc\nde' ]
 	run cell $'import os\nn = os.write(1, b"\\xff\\xc3\\xa4" * 2000)\nn = os.write(2, b"err")'
 	[ "$(jq -j '.outputs[0].text' <<<"$output" | head -c 5)" = $'\xef\xbf\xbd\xc3\xa4' ]
 	[ "$(jq -r '.outputs[] | select(.name == "stderr").text' <<<"$output")" = err ]

@@ -165,8 +165,8 @@ beyond_the_limit_head_and_tail_are_kept_and_the_rest_counted(void **state)
 	struct outputs *o = outputs_new(10, false);
 
 	(void)state;
-	for (char c = 'a'; c <= 'z'; c++)
-		print(o, "stdout", (char[]){ c, '\0' });
+	for (int i = 0; i < 26; i++)
+		print(o, "stdout", (char[]){ (char)('a' + i), '\0' });
 	assert_int_equal(outputs_dropped(o), 16);
 	expect(&o, "[" OUT("abcde\\n[16 bytes dropped]\\nvwxyz") "]");
 }
