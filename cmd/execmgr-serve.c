@@ -19,7 +19,7 @@ struct options {
 
 static const char synopsis[] =
     "[-d] [-b ADDR]... [-c FILE] [-l LEVEL] [-p PORT] [--allowed-host HOST]... [--max-connections N] [--notify-fd FD] "
-    "[--probe-interval S] [--restart-timeout S] [--session-timeout S] [--stop-timeout S]";
+    "[--probe-interval S] [--probe-timeout S] [--restart-timeout S] [--session-timeout S] [--stop-timeout S]";
 
 static void
 parse(struct options *o, int argc, char **argv)
@@ -41,6 +41,8 @@ parse(struct options *o, int argc, char **argv)
 		{ 0, "notify-fd", "FD", "write a newline to FD when ready", OPT_INT, &o->notify_fd, 0, 65535, NULL },
 		{ 0, "probe-interval", "S", "seconds between two looks at a container (5)", OPT_SECONDS, &c->probe_ms, 100,
 		    3600000, NULL },
+		{ 0, "probe-timeout", "S", "seconds for a container to say that it is well (15)", OPT_SECONDS, &c->probe_limit_ms,
+		    100, 3600000, NULL },
 		{ 0, "restart-timeout", "S", "seconds until a restart has failed (75)", OPT_SECONDS, &c->restart_ms, 100,
 		    3600000, NULL },
 		{ 0, "session-timeout", "S", "seconds for a session request, 0: no limit (0)", OPT_SECONDS, &c->session_ms, 0,
@@ -56,7 +58,8 @@ parse(struct options *o, int argc, char **argv)
 	if (i < argc)
 		opt_refuse(&usage, "%s: no operands are taken", argv[i]);
 	if (o->log_level != NULL && diag_parse_level(o->log_level, &level) < 0)
-		opt_refuse(&usage, "log level %s: must be error, warning, info or debug", o->log_level);
+		opt_refuse(&usage, "%s %s: must be error, warning, info or debug",
+		    o->log_level == getenv("LOG_LEVEL") ? "LOG_LEVEL" : "--log-level", o->log_level);
 	if (o->debug)
 		level = DIAG_DEBUG;
 	diag_set_level(level);
@@ -167,7 +170,8 @@ main(int argc, char **argv)
 {
 	struct options o = {
 		.port = 5000, .notify_fd = -1,
-		.conf = { .config_path = "container_config.json", .restart_ms = 75000, .probe_ms = 5000, .stop_ms = 8000 },
+		.conf = { .config_path = "container_config.json", .restart_ms = 75000, .probe_ms = 5000,
+		    .probe_limit_ms = 15000, .stop_ms = 8000 },
 	};
 	struct manager m;
 	struct buf why = BUF_INIT;

@@ -9,7 +9,6 @@
 #include "proxy.h"
 
 #define ANSWER_MAX	65536		/* bytes of an answer on our own calls */
-#define PROBE_LIMIT_MS	15000		/* for GET /health */
 #define READY_LIMIT_MS	5000		/* for the small calls of a start, a restart, a check */
 #define PATIENCE_MS	30000		/* how long whoever asked for a restart is kept waiting */
 #define RETRY_MS	1000		/* after a failed probe */
@@ -176,7 +175,7 @@ note_failure(struct health *h, int err, const char *why)
 	struct manager *m = h->m;
 	int64_t now = manager_now(m);
 
-	if (is_local(err) || (err == -ETIMEDOUT && now - m->stalled_ms < PROBE_LIMIT_MS && m->stalled_ms > 0)) {
+	if (is_local(err) || (err == -ETIMEDOUT && now - m->stalled_ms < m->conf.probe_limit_ms && m->stalled_ms > 0)) {
 		due_in(h, manager_jitter(m, RETRY_MS));
 		return;
 	}
@@ -220,11 +219,11 @@ settled(struct health *h)
 
 struct call {
 	const char *name, *method, *target;
-	int64_t	    limit_ms;
+	int64_t	    limit_ms;		/* 0: configured */
 };
 
 static const struct call calls[] = {
-	[STEP_HEALTH]	= { "GET /health", "GET", "/health", PROBE_LIMIT_MS },
+	[STEP_HEALTH]	= { "GET /health", "GET", "/health", 0 },
 	[STEP_START]	= { "GET /ready", "GET", "/ready", READY_LIMIT_MS },
 	[STEP_CHECK]	= { "GET /ready", "GET", "/ready", READY_LIMIT_MS },
 	[STEP_RESTART]	= { "POST /restart", "POST", "/restart", 0 },
@@ -240,7 +239,7 @@ call(struct health *h, enum step step)
 {
 	struct manager *m = h->m;
 	const struct call *c = &calls[step];
-	int64_t limit = step == STEP_RESTART ? m->conf.restart_ms : c->limit_ms;
+	int64_t limit = step == STEP_RESTART ? m->conf.restart_ms : step == STEP_HEALTH ? m->conf.probe_limit_ms : c->limit_ms;
 
 	uv_timer_stop(&h->timer);
 	h->fetch = http_fetch(m->client, &h->ct->at, c->method, c->target, NULL, 0, ANSWER_MAX, limit, on_answer, h);

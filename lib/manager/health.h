@@ -3,7 +3,7 @@
  * Moves containers by what executors say: starting to available, anything to down, down to starting after a back-off.
  *
  *	state		call			every				leads to
- *	available	GET /health, 15 s	probe_ms			down after 3 failures, 2 where nobody listens
+ *	available	GET /health		probe_ms			down after 3 failures, 2 where nobody listens
  *	allocated	the same
  *	starting	GET /ready		0.1 to 1 s			available; GET /info says whether it is clean
  *	restarting	POST /restart, then GET /restart-status (unless 404) and /ready, 5 to 200 ms apart

@@ -27,6 +27,7 @@ struct manager_conf {
 	int64_t		 session_ms;		/* a session request may run so long; 0: no limit */
 	int64_t		 restart_ms;		/* a restart may take so long until the container is down */
 	int64_t		 probe_ms;		/* between two looks at a container that is well */
+	int64_t		 probe_limit_ms;	/* for an answer to GET /health */
 	int64_t		 stop_ms;		/* what runs may go on so long after manager_stop() */
 	unsigned	 connections;
 };
