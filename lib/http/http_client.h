@@ -20,10 +20,10 @@ struct http_client_conf {
 	size_t	header_bytes;	/* cap on an answer's header block: 32 KiB */
 	int64_t	connect_ms;	/* name look-up and connection together: 5 s */
 	int64_t	idle_ms;	/* a pooled connection is closed after this: 60 s (servers here wait 75 s) */
-	unsigned idle_per_endpoint;	/* pooled connections kept for one endpoint: 64 */
+	unsigned idle_per_endpoint;	/* pooled connections kept for one endpoint: 256 */
 };
 
-#define HTTP_CLIENT_CONF_INIT { 32768, 5000, 60000, 64 }
+#define HTTP_CLIENT_CONF_INIT { 32768, 5000, 60000, 256 }
 
 struct http_call_spec {
 	const struct endpoint	*to;		/* copied */

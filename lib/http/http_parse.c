@@ -117,11 +117,32 @@ is_text(unsigned char c)		/* may be part of a head's line */
 	return (c >= 0x20 && c != 0x7f) || c == '\t';
 }
 
+/* How many of the first n bytes are neither controls nor DEL; most of a head is, so eight at a time. */
+static size_t
+plain_run(const char *bytes, size_t n)
+{
+	const uint64_t ones = UINT64_MAX / 255, highs = ones * 128;
+	size_t i = 0;
+	uint64_t x, del;
+
+	for (; i + 8 <= n; i += 8) {
+		memcpy(&x, bytes + i, 8);
+		del = x ^ ones * 0x7f;
+		if ((((x - ones * 0x20) & ~x) | ((del - ones) & ~del)) & highs)
+			break;			/* some byte is below 0x20, or is 0x7f */
+	}
+	while (i < n && (unsigned char)bytes[i] >= 0x20 && bytes[i] != 0x7f)
+		i++;
+	return i;
+}
+
 bool
 http_is_value(const char *s)
 {
-	for (; *s != '\0'; s++)
-		if (!is_text((unsigned char)*s))
+	size_t len = strlen(s), n = 0;
+
+	while ((n += plain_run(s + n, len - n)) < len)
+		if (s[n++] != '\t')
 			return false;
 	return true;
 }
@@ -134,6 +155,43 @@ is_blank(char c)
 
 /* ---- a head's lines, before llhttp sees them ---- */
 
+/* The first byte of a line that is not empty. */
+static int
+check_line_start(struct http_parser *p, char c)
+{
+	if (p->first_done && is_blank(c))
+		return fail(p, 400, "Obsolete line folding");
+	if (c == ':')
+		return fail(p, 400, "Header field without a name");
+	return 0;
+}
+
+/* A byte of a head that is no plain text.  1: the head is complete with it; 0: go on; -1. */
+static int
+scan_control(struct http_parser *p, char c)
+{
+	switch (c) {
+	case '\n':
+		if (!p->cr)
+			return fail(p, 400, "A line of the header ends without CR");
+		p->cr = false;
+		if (p->line == 0)
+			return 1;
+		p->first_done = true;
+		p->line = 0;
+		return 0;
+	case '\r':
+		p->cr = true;
+		return 0;
+	case '\t':
+		if (p->line == 0 && check_line_start(p, c) < 0)
+			return -1;
+		p->line++;
+		return 0;
+	}
+	return fail(p, 400, "Control character in the header");
+}
+
 /*
  * Look at n bytes of a head, in order; *ret_n of them belong to it.  1: the head is complete with them; 0: not yet; -1: refused
  * at the byte after them.  The first line is refused as soon as it cannot hold an acceptable target any more.
@@ -141,44 +199,33 @@ is_blank(char c)
 static int
 scan_head(struct http_parser *p, const char *bytes, size_t n, size_t *ret_n)
 {
-	size_t i;
+	size_t i = 0, room, run;
+	int r = 0;
 
-	for (i = 0; i < n; i++) {
-		unsigned char c = (unsigned char)bytes[i];
-
+	while (i < n && r == 0) {
 		*ret_n = i;
-		if (!p->first_done && p->side == HTTP_REQUESTS && p->line > p->url_bytes + LINE_EXTRA)
-			return fail(p, 414, "The request target is too long");
-		if (p->len + i >= p->header_bytes)
+		room = p->header_bytes - p->len - i;
+		if (!p->first_done && p->side == HTTP_REQUESTS) {
+			size_t line_room = p->url_bytes + LINE_EXTRA + 1 - p->line;
+
+			if (line_room == 0)
+				return fail(p, 414, "The request target is too long");
+			room = room < line_room ? room : line_room;
+		}
+		if (room == 0)
 			return fail(p, 431, "The request header is too large");
-		if (c == '\n') {
-			if (!p->cr)
-				return fail(p, 400, "A line of the header ends without CR");
-			p->cr = false;
-			if (p->line == 0) {
-				*ret_n = i + 1;
-				return 1;
-			}
-			p->first_done = true;
-			p->line = 0;
-			continue;
-		}
-		if (p->cr)
+		if (p->cr && bytes[i] != '\n')
 			return fail(p, 400, "CR without LF in the header");
-		if (c == '\r') {
-			p->cr = true;
-			continue;
-		}
-		if (!is_text(c))
-			return fail(p, 400, "Control character in the header");
-		if (p->line == 0 && p->first_done && is_blank((char)c))
-			return fail(p, 400, "Obsolete line folding");
-		if (p->line == 0 && c == ':')
-			return fail(p, 400, "Header field without a name");
-		p->line++;
+		run = plain_run(bytes + i, n - i < room ? n - i : room);
+		if (run > 0 && p->line == 0 && check_line_start(p, bytes[i]) < 0)
+			return -1;
+		p->line += run;
+		i += run;
+		if (run == 0 && (r = scan_control(p, bytes[i++])) < 0)
+			return -1;
 	}
-	*ret_n = n;
-	return 0;
+	*ret_n = i;
+	return r;
 }
 
 /* RFC 9112, 2.2: empty lines before a request are ignored.  Returns how many bytes they take. */
@@ -764,21 +811,41 @@ list_names(const char *list, const char *name)
 	return false;
 }
 
+/* Hop-by-hop whatever Connection says. */
+static bool
+is_hop(const char *name)
+{
+	switch (name[0] | 0x20) {
+	case 'c':
+		return strcasecmp(name, "Connection") == 0;
+	case 'e':
+		return strcasecmp(name, "Expect") == 0;
+	case 'h':
+		return strcasecmp(name, "HTTP2-Settings") == 0;
+	case 'k':
+		return strcasecmp(name, "Keep-Alive") == 0;
+	case 'p':
+		return strncasecmp(name, "Proxy-", 6) == 0;
+	case 't':
+		return strcasecmp(name, "TE") == 0 || strcasecmp(name, "Trailer") == 0 ||
+		    strcasecmp(name, "Transfer-Encoding") == 0;
+	case 'u':
+		return strcasecmp(name, "Upgrade") == 0;
+	}
+	return false;
+}
+
 bool
 http_head_is_hop(const struct http_head *head, const char *name)
 {
-	static const char *const hop[] = {
-		"Connection", "Expect", "Keep-Alive", "TE", "Trailer", "Transfer-Encoding", "Upgrade", "HTTP2-Settings",
-	};
-
-	if (strncasecmp(name, "Proxy-", 6) == 0)
+	if (is_hop(name))
 		return true;
-	for (size_t i = 0; i < sizeof(hop) / sizeof(hop[0]); i++)
-		if (strcasecmp(name, hop[i]) == 0)
+	for (size_t i = 0; i < head->nfields; i++) {
+		const struct http_field *f = &head->fields[i];
+
+		if ((f->name[0] | 0x20) == 'c' && strcasecmp(f->name, "Connection") == 0 && list_names(f->value, name))
 			return true;
-	for (size_t i = 0; i < head->nfields; i++)
-		if (strcasecmp(head->fields[i].name, "Connection") == 0 && list_names(head->fields[i].value, name))
-			return true;
+	}
 	return false;
 }
 
