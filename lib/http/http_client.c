@@ -52,6 +52,12 @@ struct dial {
 	uv_getaddrinfo_t	 lookup;
 	uv_connect_t		 connect;
 	struct addrinfo		*list, *next;
+	struct addrinfo		 numeric;	/* next, where the host is an address */
+	union {
+		struct sockaddr		sa;
+		struct sockaddr_in	in;
+		struct sockaddr_in6	in6;
+	} addr;
 	bool			 looking_up, connecting;	/* libuv holds it */
 	int			 error;		/* of the last address */
 	uint64_t		 since;		/* tick */
@@ -560,21 +566,25 @@ add_head(struct http_call *call, struct buf *b, const struct http_call_spec *spe
 	buf_add(b, "\r\n", 2);
 }
 
-/* Bytes of the request, which may wait for the end of the turn. */
+/* Bytes of the request and a text after them (NULL: none); they may wait for the end of the turn. */
 static void
-call_put(struct http_call *call, const void *bytes, size_t len, bool wait)
+call_put(struct http_call *call, const void *bytes, size_t len, const char *tail, bool wait)
 {
+	size_t tail_len = tail != NULL ? strlen(tail) : 0;
+
 	if (call->link == NULL) {
 		buf_add(&call->out, bytes, len);
+		buf_add(&call->out, tail, tail_len);
 		if (call->out.failed && call->error == 0) {
 			call->error = -ENOMEM;
 			call_later(call);
 		}
 	} else if (wait) {
 		http_io_put(&call->link->io, bytes, len);
+		http_io_put(&call->link->io, tail, tail_len);
 		call_later(call);
 	} else {
-		http_io_send(&call->link->io, bytes, len);
+		http_io_send_with(&call->link->io, bytes, len, tail);
 		settle(call);
 	}
 }
@@ -592,11 +602,10 @@ http_call_write(struct http_call *call, const void *bytes, size_t len)
 	if (call->left >= 0) {
 		assert(len <= (uint64_t)call->left);
 		call->left -= (int64_t)len;
-		call_put(call, bytes, len, small && call->left > 0);
+		call_put(call, bytes, len, NULL, small && call->left > 0);
 	} else {
-		call_put(call, size, (size_t)snprintf(size, sizeof(size), "%zx\r\n", len), true);
-		call_put(call, bytes, len, small);
-		call_put(call, "\r\n", 2, true);
+		call_put(call, size, (size_t)snprintf(size, sizeof(size), "%zx\r\n", len), NULL, true);
+		call_put(call, bytes, len, "\r\n", small);
 	}
 	pending = call->link != NULL ? http_io_pending(&call->link->io) : call->out.len;
 	call->choked = pending >= HTTP_IO_HIGH;
@@ -608,7 +617,7 @@ http_call_finish(struct http_call *call)
 {
 	assert(!call->finished && call->left <= 0);
 	if (call->left < 0)
-		call_put(call, "0\r\n\r\n", 5, true);
+		call_put(call, "0\r\n\r\n", 5, NULL, true);
 	call->finished = true;
 	if (call->link != NULL) {
 		http_io_flush(&call->link->io);
@@ -751,13 +760,23 @@ on_looked_up(uv_getaddrinfo_t *req, int status, struct addrinfo *list)
 		dial_next(d);
 }
 
+/* The host is an address: no look-up, which may have to wait for others' in libuv's threads. */
+static bool
+dial_numeric(struct dial *d, const struct endpoint *to)
+{
+	if (uv_ip4_addr(to->host, to->port, &d->addr.in) != 0 && uv_ip6_addr(to->host, to->port, &d->addr.in6) != 0)
+		return false;
+	d->numeric.ai_addr = &d->addr.sa;
+	d->next = &d->numeric;
+	return true;
+}
+
 /* Begin to connect.  0; -ENOMEM. */
 static int
 dial_start(struct http_call *call)
 {
 	struct http_client *c = call->client;
 	struct dial *d = calloc(1, sizeof(*d));
-	/* Numeric addresses are looked up alike: libuv's threads do it in microseconds, once a connection. */
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
 	char port[8];
 
@@ -770,7 +789,7 @@ dial_start(struct http_call *call)
 	TAILQ_INSERT_TAIL(&c->dials, d, all);
 	call->dial = d;
 	start_ticking(c);
-	if (call->pool->to.is_unix) {
+	if (call->pool->to.is_unix || dial_numeric(d, &call->pool->to)) {
 		dial_next(d);
 		return 0;
 	}

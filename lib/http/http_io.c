@@ -20,8 +20,6 @@ http_io_open(struct http_io *io, int fd)
 
 	if (r < 0)
 		(void)close(fd);
-	else if (!io->is_unix)
-		(void)uv_tcp_nodelay(&io->u.tcp, 1);
 	return r;
 }
 
@@ -71,11 +69,11 @@ start_write(struct http_io *io, size_t from)
 	}
 }
 
-/* Bytes that the kernel took of what waits and of `bytes`; -1: error is set. */
+/* Bytes that the kernel took of what waits, of `bytes` and of `tail`; -1: error is set. */
 static ssize_t
-try_send(struct http_io *io, const void *bytes, size_t len)
+try_send(struct http_io *io, const void *bytes, size_t len, const char *tail)
 {
-	uv_buf_t b[2];
+	uv_buf_t b[3];
 	unsigned n = 0;
 	int r;
 
@@ -83,6 +81,8 @@ try_send(struct http_io *io, const void *bytes, size_t len)
 		b[n++] = uv_buf_init(io->waiting.data, (unsigned)io->waiting.len);
 	if (len > 0)
 		b[n++] = uv_buf_init((char *)(uintptr_t)bytes, len < INT32_MAX ? (unsigned)len : INT32_MAX);
+	if (tail != NULL && len < INT32_MAX)
+		b[n++] = uv_buf_init((char *)(uintptr_t)tail, (unsigned)strlen(tail));
 	if (n == 0)
 		return 0;
 	r = uv_try_write(&io->u.stream, b, n);
@@ -121,34 +121,47 @@ http_io_put(struct http_io *io, const void *bytes, size_t len)
 	}
 }
 
-void
-http_io_send(struct http_io *io, const void *bytes, size_t len)
+/* Add to what waits, without the first *skip bytes of it; *skip is what is left to skip. */
+static void
+put_rest(struct http_io *io, const char *bytes, size_t len, size_t *skip)
 {
-	size_t n, head = io->waiting.len;
+	size_t n = *skip < len ? *skip : len;
+
+	*skip -= n;
+	if (len > n)
+		http_io_put(io, bytes + n, len - n);
+}
+
+void
+http_io_send_with(struct http_io *io, const void *bytes, size_t len, const char *tail)
+{
+	size_t waits = io->waiting.len, from = 0, n = 0;
 	ssize_t r;
 
 	if (io->error != 0)
 		return;
-	if (io->writing) {
-		http_io_put(io, bytes, len);
-		return;
+	if (!io->writing) {
+		if ((r = try_send(io, bytes, len, tail)) < 0)
+			return;
+		n = (size_t)r;
 	}
-	if ((r = try_send(io, bytes, len)) < 0)
-		return;
-	n = (size_t)r;
-	if (n == head + len) {
-		io->waiting.len = 0;
-		return;
-	}
-	if (n >= head) {
-		io->waiting.len = 0;
-		http_io_put(io, (const char *)bytes + (n - head), len - (n - head));
+	if (n < waits) {				/* then nothing of the rest went */
+		from = n;
 		n = 0;
 	} else {
-		http_io_put(io, bytes, len);
+		n -= waits;
+		io->waiting.len = 0;
 	}
-	if (io->error == 0)
-		fly_rest(io, n);
+	put_rest(io, bytes, len, &n);
+	put_rest(io, tail, tail != NULL ? strlen(tail) : 0, &n);
+	if (!io->writing && io->error == 0 && io->waiting.len > from)
+		fly_rest(io, from);
+}
+
+void
+http_io_send(struct http_io *io, const void *bytes, size_t len)
+{
+	http_io_send_with(io, bytes, len, NULL);
 }
 
 void
@@ -159,7 +172,7 @@ http_io_send_own(struct http_io *io, struct buf *own)
 
 	if (io->error != 0 || io->writing || own->len < HTTP_IO_SMALL) {
 		http_io_send(io, own->data, own->len);
-	} else if ((r = try_send(io, own->data, own->len)) >= 0) {
+	} else if ((r = try_send(io, own->data, own->len, NULL)) >= 0) {
 		if ((size_t)r < head) {
 			buf_consume(&io->waiting, (size_t)r);
 			buf_add(&io->waiting, own->data, own->len);

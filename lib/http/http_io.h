@@ -32,9 +32,10 @@ struct http_io {
 
 /* A handle without a socket: before uv_tcp_connect() or uv_pipe_connect().  0, -errno. */
 int	http_io_init(struct http_io *io, uv_loop_t *loop, bool is_unix, void (*on_written)(struct http_io *io));
-int	http_io_open(struct http_io *io, int fd);	/* fd becomes the handle's, also in failure of a TCP one */
+int	http_io_open(struct http_io *io, int fd);	/* fd becomes the handle's, and is closed where that fails */
 void	http_io_put(struct http_io *io, const void *bytes, size_t len);		/* to wait for the next send or flush */
 void	http_io_send(struct http_io *io, const void *bytes, size_t len);	/* after what waits, at once */
+void	http_io_send_with(struct http_io *io, const void *bytes, size_t len, const char *tail);	/* and a text after them */
 /* The same; takes *own's memory over where it cannot all go at once, and leaves *own empty. */
 void	http_io_send_own(struct http_io *io, struct buf *own);
 void	http_io_flush(struct http_io *io);

@@ -246,12 +246,11 @@ put_chunk(struct conn *c, const void *bytes, size_t len)
 	http_io_put(&c->io, p, (size_t)(text + sizeof(text) - 1 - p));
 	if (len < HTTP_IO_SMALL) {
 		http_io_put(&c->io, bytes, len);
+		http_io_put(&c->io, "\r\n", 2);
 		conn_later(c);
 	} else {
-		http_io_send(&c->io, bytes, len);
+		http_io_send_with(&c->io, bytes, len, "\r\n");
 	}
-	http_io_put(&c->io, "\r\n", 2);
-	conn_later(c);
 }
 
 bool

@@ -2,6 +2,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <netdb.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -806,12 +807,25 @@ listen_unix(struct http_server *s, const char *path)
 	return add_listener(s, fd, path);
 }
 
+/* Accepted sockets inherit them.  Probes by TCP notice a client whose host has vanished, after about two minutes. */
+static void
+set_options(int fd)
+{
+	static const struct { int level, name, value; } options[] = {
+		{ SOL_SOCKET, SO_REUSEADDR, 1 }, { IPPROTO_TCP, TCP_NODELAY, 1 }, { SOL_SOCKET, SO_KEEPALIVE, 1 },
+		{ IPPROTO_TCP, TCP_KEEPIDLE, 60 }, { IPPROTO_TCP, TCP_KEEPINTVL, 15 }, { IPPROTO_TCP, TCP_KEEPCNT, 4 },
+	};
+
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
+		(void)setsockopt(fd, options[i].level, options[i].name, &options[i].value, sizeof(int));
+}
+
 static int
 listen_address(struct http_server *s, const struct addrinfo *ai, uint16_t port)
 {
 	union { struct sockaddr sa; struct sockaddr_in in; struct sockaddr_in6 in6; struct sockaddr_storage storage; } a;
 	socklen_t len = ai->ai_addrlen;
-	int fd, r, on = 1;
+	int fd, r;
 
 	memcpy(&a, ai->ai_addr, ai->ai_addrlen);
 	if (a.sa.sa_family == AF_INET6)
@@ -821,7 +835,7 @@ listen_address(struct http_server *s, const struct addrinfo *ai, uint16_t port)
 	fd = socket(a.sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
-	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	set_options(fd);
 	if (bind(fd, &a.sa, len) < 0 || getsockname(fd, &a.sa, &len) < 0) {
 		r = -errno;
 		(void)close(fd);

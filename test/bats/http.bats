@@ -62,6 +62,14 @@ cpu_ticks() {
 	awk '{ print $14 + $15 }' "/proc/$1/stat"
 }
 
+descriptors() {
+	ls "/proc/$1/fd" | wc -l
+}
+
+holds() {	# PID N: that many descriptors
+	[ "$(descriptors "$1")" = "$2" ]
+}
+
 stat_is() {	# ADDRESS TEXT
 	curl -s "http://$1/stats" | grep -q "$2"
 }
@@ -395,14 +403,18 @@ stat_is() {	# ADDRESS TEXT
 
 @test "at the cap with all busy, the next waits, nothing spins, and it is served in the end" {
 	serve one -p 0 -c 2
+	local before fds
+	fds=$(descriptors "$PID")
 	spawn a.log curl -s "http://$A/slow?ms=2000"
 	spawn b.log curl -s "http://$A/slow?ms=2000"
-	spawn c.log curl -s --max-time 15 "http://$A/hello"
-	local before
+	eventually 50 holds "$PID" $((fds + 2))
 	before=$(cpu_ticks "$PID")
+	spawn c.log curl -s --max-time 15 "http://$A/hello"
 	eventually 100 grep -q hello "$T/c.log"
 	[ $(($(cpu_ticks "$PID") - before)) -lt 20 ]
-	grep -q slow "$T/a.log" "$T/b.log"
+	eventually 50 grep -q slow "$T/a.log"
+	eventually 50 grep -q slow "$T/b.log"
+	eventually 50 holds "$PID" "$fds"
 }
 
 @test "with few descriptors all clients are served, and nothing spins" {
