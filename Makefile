@@ -63,11 +63,12 @@ TEST_LIBS             := $(LIBS_exec-alloc) $(LIBS_gen-compose) $(LIBS_executor-
 
 all: $(CMDS)
 
-$(B)/obj/%.o: %.c
+# What is built depends on how it is built: other flags, other objects.
+$(B)/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(SANFLAGS) $(WARN) -MMD -MP -c -o $@ $<
 
-$(B)/llhttp/%.o: $(LLHTTP_DIR)/%.c
+$(B)/llhttp/%.o: $(LLHTTP_DIR)/%.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(LLHTTP_CPPFLAGS) $(CFLAGS) -w -c -o $@ $<
 
@@ -127,5 +128,5 @@ clean:
 	rm -rf build build-san build-fuzz
 
 .PHONY: all tests check fuzz lint install clean
-.SECONDARY:
+.PRECIOUS: $(B)/obj/%.o
 -include $(OBJ:.o=.d)
