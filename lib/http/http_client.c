@@ -10,6 +10,7 @@
 #include "http/http_io.h"
 
 #define TICK_MS		100
+#define TRIM_TICKS	10
 #define INTERIM_MAX	64	/* 1xx answers before the final one */
 #define POOLS		256	/* buckets */
 
@@ -867,6 +868,20 @@ on_later(uv_prepare_t *h)
 	uv_prepare_stop(h);
 }
 
+/* Connections that are idle for a while keep no buffers. */
+static void
+trim_idle(struct http_client *c)
+{
+	struct link *l;
+
+	TAILQ_FOREACH(l, &c->idle, idle) {
+		if (c->tick - l->idle_since < TRIM_TICKS)
+			break;
+		http_parser_trim(l->parser);
+		http_io_trim(&l->io);
+	}
+}
+
 static void
 on_tick(uv_timer_t *t)
 {
@@ -882,12 +897,8 @@ on_tick(uv_timer_t *t)
 	}
 	while ((l = TAILQ_FIRST(&c->idle)) != NULL && passed(c, l->idle_since, c->conf.idle_ms))
 		link_close(l, false);
-	TAILQ_FOREACH(l, &c->idle, idle) {		/* idle for a second: give memory back, once */
-		if (c->tick - l->idle_since < 1000 / TICK_MS)
-			break;
-		http_parser_trim(l->parser);
-		http_io_trim(&l->io);
-	}
+	if (c->tick % TRIM_TICKS == 0)
+		trim_idle(c);
 	http_fetch_tick(&c->fetches, TICK_MS);
 	if (TAILQ_EMPTY(&c->dials) && TAILQ_EMPTY(&c->idle) && TAILQ_EMPTY(&c->fetches))
 		uv_timer_stop(t);

@@ -112,7 +112,7 @@ put_head(struct conn *c, int status, const char *type, const struct http_field *
 	req->left = req->no_body ? 0 : length;
 	req->chunked = length < 0 && !req->no_body && head->minor > 0;
 	if (c->server->draining || (length < 0 && !req->no_body && head->minor == 0) ||
-	    (!http_parser_complete(c->parser) && !req->reading && !conn_unread_is_small(c)))
+	    (!http_parser_complete(c->parser) && (!req->reading || req->all_error != 0) && !conn_unread_is_small(c)))
 		req->close = true;
 	put_status(c, status);
 	for (size_t i = 0; i < nfields; i++) {

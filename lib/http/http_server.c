@@ -270,6 +270,8 @@ conn_feed(struct conn *c, const char *bytes, size_t len)
 			len = 0;
 			break;
 		}
+		if (c->state == CONN_IDLE && http_io_pending(&c->io) >= HTTP_IO_HIGH)
+			break;				/* it asks, and does not read its answers */
 		if (c->state == CONN_IDLE && len > 0) {
 			uint64_t since = c->fresh ? c->since : c->server->tick;
 
@@ -386,7 +388,8 @@ settle(struct conn *c)
 		conn_close(c, false);
 		return;
 	}
-	if (c->io.waiting.len > 0 && !c->io.writing)
+	if ((c->io.waiting.len > 0 && !c->io.writing) ||
+	    (c->stash.len > 0 && c->state == CONN_IDLE && http_io_pending(&c->io) < HTTP_IO_HIGH))
 		conn_later(c);
 	update_reading(c);
 }

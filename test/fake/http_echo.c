@@ -13,6 +13,8 @@
  *   /fetch/PATH       what http_fetch() of PATH at the -u server says
  *   /proxy/PATH       PATH at the -u server, streamed both ways
  *   /stats            requests and connections under way
+ *
+ * SIGUSR1 drains the server.  SIGUSR2 makes every --fail-every'th allocation fail, and again not.
  */
 #include <assert.h>
 #include <errno.h>
@@ -28,10 +30,10 @@ static struct http_server *server;
 static struct http_client *client;
 static struct endpoint upstream;
 static uv_loop_t loop;
-static uv_signal_t on_term, on_int, on_usr1;
+static uv_signal_t on_term, on_int, on_usr1, on_usr2;
 
 static const char *bind_addr = "127.0.0.1", *upstream_url;
-static int64_t port, connections = 1000, header_ms = 10000, idle_ms = 75000, write_ms = 75000, connect_ms = 5000;
+static int64_t port, connections = 1000, header_ms = 10000, idle_ms = 75000, write_ms = 75000, connect_ms = 5000, fail_every = 7;
 
 static const struct opt table[] = {
 	{ 'b', "bind", "ADDR", "listen here, or on unix:/path", OPT_STRING, &bind_addr, 0, 0, NULL },
@@ -42,10 +44,72 @@ static const struct opt table[] = {
 	{ 0, "idle-ms", "MS", "deadline between requests", OPT_INT, &idle_ms, 10, 100000, NULL },
 	{ 0, "write-ms", "MS", "deadline of a write", OPT_INT, &write_ms, 10, 100000, NULL },
 	{ 0, "connect-ms", "MS", "deadline of a connection", OPT_INT, &connect_ms, 10, 100000, NULL },
+	{ 0, "fail-every", "N", "after SIGUSR2, the N-th allocation fails", OPT_INT, &fail_every, 1, 1000000, NULL },
 	{ 0, NULL, NULL, NULL, OPT_FLAG, NULL, 0, 0, NULL },
 };
 
 static const struct opt_usage usage = { "http_echo", "a test server", "[-b ADDR] [-p PORT] [-u URL]", table, false };
+
+/* ---- memory that is sometimes not there: our own only, libuv has another ---- */
+
+static bool failing;
+
+#ifndef __SANITIZE_ADDRESS__
+void	*__libc_malloc(size_t);
+void	*__libc_calloc(size_t, size_t);
+void	*__libc_realloc(void *, size_t);
+void	 __libc_free(void *);
+
+static bool
+fails(void)
+{
+	static int64_t n;
+
+	return failing && ++n % fail_every == 0;
+}
+
+void *
+malloc(size_t size)
+{
+	return fails() ? NULL : __libc_malloc(size);
+}
+
+void *
+calloc(size_t n, size_t size)
+{
+	return fails() ? NULL : __libc_calloc(n, size);
+}
+
+void *
+realloc(void *p, size_t size)
+{
+	return fails() ? NULL : __libc_realloc(p, size);
+}
+
+static void
+keep_libuv_out(void)
+{
+	uv_replace_allocator(__libc_malloc, __libc_realloc, __libc_calloc, __libc_free);
+}
+#else
+static void
+keep_libuv_out(void)
+{
+}
+#endif
+
+/* For a request's own memory; the request fails without it. */
+static void *
+memory_for(struct http_req *req, size_t size)
+{
+	void *p = calloc(1, size);
+
+	if (p == NULL)
+		http_req_fail(req, FAULT_UNAVAILABLE, "out of memory");
+	else
+		http_req_set_data(req, p);
+	return p;
+}
 
 static int64_t
 query_number(const struct http_req *req, const char *key, int64_t otherwise)
@@ -144,7 +208,8 @@ sink_end(struct http_req *req)
 static void
 answer_sink(struct http_req *req)
 {
-	http_req_set_data(req, calloc(1, sizeof(uint64_t)));
+	if (memory_for(req, sizeof(uint64_t)) == NULL)
+		return;
 	http_req_on_gone(req, sink_gone);
 	http_req_read(req, sink_data, sink_end);
 }
@@ -191,10 +256,11 @@ flood_gone(struct http_req *req)
 static void
 answer_flood(struct http_req *req)
 {
-	struct flood *f = calloc(1, sizeof(*f));
+	struct flood *f = memory_for(req, sizeof(*f));
 
+	if (f == NULL)
+		return;
 	f->left = query_number(req, "bytes", 1);
-	http_req_set_data(req, f);
 	http_req_on_gone(req, flood_gone);
 	http_req_on_drain(req, flood_on);
 	http_req_begin(req, 200, NULL, 0, query_number(req, "chunked", 0) ? -1 : f->left);
@@ -226,11 +292,12 @@ slow_gone(struct http_req *req)
 static void
 answer_slow(struct http_req *req)
 {
-	uv_timer_t *t = calloc(1, sizeof(*t));
+	uv_timer_t *t = memory_for(req, sizeof(*t));
 
+	if (t == NULL)
+		return;
 	uv_timer_init(&loop, t);
 	t->data = req;
-	http_req_set_data(req, t);
 	http_req_on_gone(req, slow_gone);
 	uv_timer_start(t, slow_over, (uint64_t)query_number(req, "ms", 1000), 0);
 }
@@ -328,7 +395,7 @@ static void
 answer_proxy(struct http_req *req, const char *target)
 {
 	const struct http_head *h = http_req_head(req);
-	struct proxied *p = calloc(1, sizeof(*p));
+	struct proxied *p = memory_for(req, sizeof(*p));
 	struct http_field fields[256];
 	struct http_call_spec spec = {
 		.to = &upstream, .method = h->method, .target = target, .fields = fields, .arg = p,
@@ -336,11 +403,12 @@ answer_proxy(struct http_req *req, const char *target)
 		.on_head = proxy_on_head, .on_data = proxy_on_data, .on_drain = proxy_on_drain, .on_end = proxy_on_end,
 	};
 
+	if (p == NULL)
+		return;
 	for (size_t i = 0; i < h->nfields; i++)
 		if (!http_head_is_hop(h, h->fields[i].name))
 			fields[spec.nfields++] = h->fields[i];
 	p->req = req;
-	http_req_set_data(req, p);
 	if ((p->call = http_call_start(client, &spec)) == NULL) {
 		free(p);
 		http_req_fail(req, FAULT_UNAVAILABLE, "out of memory");
@@ -380,6 +448,10 @@ answer_fetch(struct http_req *req, const char *target)
 	struct http_fetch *f = http_fetch(client, &upstream, "GET", target, NULL, 0, 65536,
 	    query_number(req, "timeout", 2000), fetch_done, req);
 
+	if (f == NULL) {
+		http_req_fail(req, FAULT_UNAVAILABLE, "out of memory");
+		return;
+	}
 	http_req_set_data(req, f);
 	http_req_on_gone(req, fetch_gone);
 }
@@ -440,11 +512,16 @@ on_signal(uv_signal_t *h, int sig)
 		http_server_drain(server);
 		return;
 	}
+	if (sig == SIGUSR2) {
+		failing = !failing;
+		return;
+	}
 	http_server_free(&server);
 	http_client_free(&client);
 	uv_close((uv_handle_t *)&on_term, NULL);
 	uv_close((uv_handle_t *)&on_int, NULL);
 	uv_close((uv_handle_t *)&on_usr1, NULL);
+	uv_close((uv_handle_t *)&on_usr2, NULL);
 }
 
 int
@@ -458,6 +535,7 @@ main(int argc, char **argv)
 	diag_init("http_echo", DIAG_INFO);
 	opt_parse(&usage, argc, argv);
 	signal(SIGPIPE, SIG_IGN);
+	keep_libuv_out();
 	uv_loop_init(&loop);
 	conf.on_request = on_request;
 	conf.connections = (unsigned)connections;
@@ -474,9 +552,11 @@ main(int argc, char **argv)
 	uv_signal_init(&loop, &on_term);
 	uv_signal_init(&loop, &on_int);
 	uv_signal_init(&loop, &on_usr1);
+	uv_signal_init(&loop, &on_usr2);
 	uv_signal_start(&on_term, on_signal, SIGTERM);
 	uv_signal_start(&on_int, on_signal, SIGINT);
 	uv_signal_start(&on_usr1, on_signal, SIGUSR1);
+	uv_signal_start(&on_usr2, on_signal, SIGUSR2);
 	printf("listening %u\n", (unsigned)http_server_port(server));
 	fflush(stdout);
 	uv_run(&loop, UV_RUN_DEFAULT);
