@@ -86,11 +86,10 @@ listen_on(struct http_server *server, const char *addr, uint16_t port)
 	struct endpoint at;
 	struct buf url = BUF_INIT;
 	const char *why;
-	int r;
 
 	if (uri_make_endpoint(addr, port, &at, &why) < 0)
 		return diag_fail(EX_USAGE, "--bind %s: %s", addr, why);
-	if ((r = http_server_listen(server, &at, &why)) < 0)
+	if (http_server_listen(server, &at, &why) < 0)
 		return diag_fail(EX_OSERR, "%s", why);
 	if (!at.is_unix)
 		at.port = port != 0 ? port : http_server_port(server);

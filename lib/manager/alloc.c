@@ -490,9 +490,8 @@ alloc_release_all(struct manager *m, struct http_req *req)
 void
 alloc_stop(struct manager *m)
 {
-	while (m->allocs != NULL) {
-		struct alloc *a = m->allocs;
-
+	for (struct alloc *a = m->allocs, *next; a != NULL; a = next) {
+		next = a->next;
 		let_go(a);
 		http_req_fail(a->req, FAULT_UNAVAILABLE, "The manager is stopping");
 		alloc_free(a);
@@ -509,6 +508,8 @@ alloc_stop_now(struct manager *m)
 void
 alloc_forget(struct manager *m)
 {
-	while (m->releases != NULL)
-		release_free(m->releases);
+	for (struct release *r = m->releases, *next; r != NULL; r = next) {
+		next = r->next;
+		release_free(r);
+	}
 }

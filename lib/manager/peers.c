@@ -157,7 +157,7 @@ peers_learn(struct peers *p, int id, const struct endpoint *at)
 bool
 peers_find(struct peers *p, const struct sockaddr *sa, int *ret_id)
 {
-	struct peer key, *found;
+	struct peer key = { .id = 0 }, *found;
 
 	if (p->n == 0 || !address_of(sa, &key.addr))
 		return false;

@@ -8,8 +8,7 @@ teardown() { reap; }
 
 @test "allocate: an object with id, url, type and generation; first come, first served, returned to the end" {
 	fakes -n 3
-	manager
-	settle
+	manager_in_order
 	run -0 post /allocate
 	[ "$output" = "{\"container_id\":0,\"url\":\"$(url_of 0)\",\"type\":\"python\",\"generation\":1}" ]
 	[ "$(post '/allocate?type=python' | jq .container_id)" = 1 ]
@@ -218,8 +217,7 @@ teardown() { reap; }
 
 @test "an executor that is not ready when it is to be handed out goes down, the next one is given, and it comes back" {
 	fakes -n 2
-	manager --probe-interval 3600
-	settle
+	manager_in_order --probe-interval 3600
 	until_container 0 '.state_age_seconds > 1.2'
 	script 0 '{"ready":false,"reason":"kernel_dead"}'
 	[ "$(post '/allocate?wait=0' | jq .container_id)" = 1 ]
@@ -331,8 +329,7 @@ teardown() { reap; }
 
 @test "restart: with none allocated it says so; one that fails is reported and the others are restarted" {
 	fakes -n 3
-	manager
-	settle
+	manager_in_order
 	[ "$(post /restart | jq -r .status)" = no_containers_to_restart ]
 	post /allocate
 	post /allocate
@@ -348,8 +345,7 @@ teardown() { reap; }
 
 @test "a container used without allocation is dirty: clean ones go first, it is restarted before its hand-out and not sooner" {
 	fakes -n 2
-	manager
-	settle
+	manager_in_order
 	curl -sf "$M/session/0/ready" -o /dev/null		# a look makes nobody dirty
 	[ "$(post /session/0/execute -d '{"code":"x=1"}' | jq -r .outputs[0].text)" = "executor 0" ]
 	[ "$(post /allocate | jq .container_id)" = 1 ]
@@ -363,8 +359,7 @@ teardown() { reap; }
 	fakes -n 3
 	curl -sf "$(url_of 1)/execute" -d '{}' >/dev/null
 	script 2 '{"info":{"status":404}}'
-	manager
-	settle
+	manager_in_order
 	for i in 0 1 2; do post /allocate >/dev/null; done
 	[ "$(fake 0 .restart) $(fake 1 .restart) $(fake 2 .restart)" = "0 1 1" ]
 }

@@ -117,8 +117,7 @@ refuses_as_nobody() {
 	fakes -n 4
 	cp "$T/cc.json" "$T/all.json"
 	jq -c '{"0":.["0"],"1":.["1"],"2":.["2"]}' <"$T/all.json" >"$T/cc.json"
-	manager
-	settle
+	manager_in_order
 	[ "$(post /allocate | jq .container_id)" = 0 ]
 	# 0 (allocated) and 1 go, 2 changes its type, 3 comes.
 	jq -c '{"2":(.["2"] | .type = "r"),"3":.["3"]}' <"$T/all.json" >"$T/cc.json"

@@ -20,6 +20,18 @@ manager() {
 }
 settle() { until_status '.starting_containers == 0 and .down_containers == 0'; }
 
+# manager_in_order ARGS… - the same, its containers available by ascending id.
+manager_in_order() {
+	local id
+	script all '{"ready":false}'
+	manager "$@"
+	for id in $(jq -r 'keys[]' <"$T/cc.json" | sort -n); do
+		script "$id" '{"ready":true}'
+		until_container "$id" '.state == "available"'
+	done
+	script all '{"ready":true}'
+}
+
 status() { curl -sf --max-time 10 "$M/status" | jq -c "$1"; }
 is_status() { [ "$(status "$1")" = true ]; }
 until_status() { eventually "${2:-100}" is_status "$1"; }

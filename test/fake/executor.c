@@ -1120,6 +1120,8 @@ main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	name_types(types, &typed);
 	nall = (size_t)(n ? n : typed);
+	if (nall == 0)
+		opt_refuse(&usage, "--types %s: names none", types);
 	if ((all = calloc(nall, sizeof(*all))) == NULL)
 		diag_die(EX_OSERR, "no memory");
 	name_types(types, &typed);
