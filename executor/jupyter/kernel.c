@@ -662,7 +662,7 @@ kernel_start(const struct kernel_conf *conf, struct kernel **ret, struct buf *wh
 {
 	struct process_conf l = {
 		.spec = conf->spec, .runtime_dir = conf->runtime_dir, .work_base = conf->work_base,
-		.serial = conf->serial, .use_ipc = conf->use_ipc,
+		.serial = conf->serial, .use_ipc = conf->use_ipc, .nofile = conf->nofile,
 	};
 	struct kernel *k = calloc(1, sizeof *k);
 	int r;

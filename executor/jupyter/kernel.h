@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/resource.h>
 #include <uv.h>
 
 #include "base/json.h"
@@ -26,6 +27,7 @@ struct kernel_conf {
 	const char	*workspace;	/* NULL: none */
 	unsigned	 serial;	/* of all starts of this executor */
 	bool		 use_ipc;
+	struct rlimit	 nofile;	/* the kernel's limit of descriptors */
 	int64_t		 start_ms;	/* until it must be ready */
 	void		*arg;
 	void	(*on_ready)(void *arg);

@@ -5,7 +5,6 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <uv.h>
@@ -20,6 +19,15 @@
 #include "runner.h"
 #include "scratch.h"
 
+#if defined(__SANITIZE_ADDRESS__)
+#define TRACED_BY_ITSELF	/* the leak checker attaches to its own process */
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define TRACED_BY_ITSELF
+#endif
+#endif
+
+#define DESCRIPTORS 4096
 #define ANSWERS_MS 1000		/* after the kernel's end: until the last answers must have been taken */
 
 static const char *bind_addr = "127.0.0.1", *kernel_name = "python3", *workspace = "/code", *work_dir, *log_level = "info";
@@ -113,18 +121,14 @@ on_signal(uv_signal_t *handle, int sig)
 	runner_stop(e->runner);
 }
 
-/* Every child: the kernel, and the orphans of what it started. */
 static void
 on_child(uv_signal_t *handle, int sig)
 {
 	struct executor *e = handle->data;
-	int status;
-	pid_t pid;
 
 	(void)sig;
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-		if (e->runner)
-			runner_on_child(e->runner, pid, status);
+	if (e->runner)
+		runner_reap(e->runner);
 }
 
 static void
@@ -237,7 +241,7 @@ notify(void)
 static void
 guard_self(void)
 {
-#if !defined(__SANITIZE_ADDRESS__)		/* the leak checker traces its own process */
+#ifndef TRACED_BY_ITSELF
 	prctl(PR_SET_DUMPABLE, 0);
 #endif
 	mallopt(M_ARENA_MAX, 1);		/* four threads, of which one works: one arena is enough */
@@ -245,11 +249,59 @@ guard_self(void)
 	mallopt(M_TRIM_THRESHOLD, 256 << 10);
 }
 
+/* A thousand connections need a thousand descriptors; the kernel gets the limit that there was. */
+static void
+raise_descriptors(struct rlimit *ret_was)
+{
+	struct rlimit rl;
+
+	if (getrlimit(RLIMIT_NOFILE, ret_was) < 0)
+		*ret_was = (struct rlimit){ 1024, 1024 };
+	rl = *ret_was;
+	if (rl.rlim_cur < DESCRIPTORS)
+		rl.rlim_cur = rl.rlim_max < DESCRIPTORS ? rl.rlim_max : DESCRIPTORS;
+	setrlimit(RLIMIT_NOFILE, &rl);
+}
+
+static void
+do_nothing(uv_work_t *work)
+{
+	(void)work;
+}
+
+static void
+on_nothing_done(uv_work_t *work, int status)
+{
+	(void)work;
+	(void)status;
+}
+
+/*
+ * libuv makes its threads when they are first needed and aborts if it cannot: make the one that is needed now, before a cell
+ * uses up the processes there may be.  The kernel must not inherit this setting: it may be a libuv program too.
+ */
+static void
+start_thread(uv_loop_t *loop, uv_work_t *work)
+{
+	const char *size = getenv("UV_THREADPOOL_SIZE");
+	char *kept = size ? strdup(size) : NULL;
+
+	setenv("UV_THREADPOOL_SIZE", "1", 1);
+	uv_queue_work(loop, work, do_nothing, on_nothing_done);
+	if (kept)
+		setenv("UV_THREADPOOL_SIZE", kept, 1);
+	else
+		unsetenv("UV_THREADPOOL_SIZE");
+	free(kept);
+}
+
 int
 main(int argc, char **argv)
 {
 	struct executor e = { .loop = uv_default_loop() };
 	enum diag_level level;
+	struct rlimit nofile;
+	uv_work_t work;
 	int n;
 
 	diag_init(usage.name, DIAG_INFO);
@@ -265,10 +317,12 @@ main(int argc, char **argv)
 	if (notify_fd >= 0)
 		fcntl((int)notify_fd, F_SETFD, FD_CLOEXEC);
 	signal(SIGPIPE, SIG_IGN);
+	raise_descriptors(&nofile);
 	if ((n = proc_become_subreaper()) < 0)
 		diag(DIAG_WARN, "orphans of the kernel are not seen: %s", strerror(-n));
 	find_kernel(&e);
 	make_dirs(&e);
+	start_thread(e.loop, &work);
 	e.routes = (struct routes){
 		.spec = &e.spec, .timeout_ms = timeout_ms, .start_ms = start_ms,
 		.max_output_bytes = max_output_bytes, .started_ms = clock_mono_ms(),
@@ -282,7 +336,7 @@ main(int argc, char **argv)
 	e.last_answers.data = &e;
 	e.runner = runner_new(&(struct runner_conf){
 		.loop = e.loop, .spec = &e.spec, .runtime_dir = buf_str(&e.runtime_dir), .work_base = work_dir,
-		.workspace = workspace && *workspace ? workspace : NULL, .start_ms = start_ms,
+		.nofile = nofile, .workspace = workspace && *workspace ? workspace : NULL, .start_ms = start_ms,
 		.use_ipc = strcmp(transport, "ipc") == 0 || (strcmp(transport, "auto") == 0 && e.spec.is_ipykernel),
 		.on_stopped = on_stopped, .arg = &e,
 	});

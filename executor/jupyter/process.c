@@ -226,7 +226,7 @@ make_env(const struct process_conf *conf, const struct process *l, struct words 
 
 /* In the child: only what is safe between fork and exec in a process of many threads. */
 static void
-become(pid_t parent, const char *dir, int null, const int out[2], char **argv, char **env)
+become(const struct process_conf *conf, pid_t parent, const char *dir, int null, const int out[2], char **argv, char **env)
 {
 	char text[512];
 	int n;
@@ -236,6 +236,7 @@ become(pid_t parent, const char *dir, int null, const int out[2], char **argv, c
 	if (getppid() != parent)
 		_exit(127);
 	proc_reset_signals();
+	setrlimit(RLIMIT_NOFILE, &conf->nofile);
 	if (chdir(dir) < 0 || dup2(null, 0) < 0 || dup2(out[0], 1) < 0 || dup2(out[1], 2) < 0)
 		_exit(127);
 	close_range(3, ~0u, 0);
@@ -247,7 +248,7 @@ become(pid_t parent, const char *dir, int null, const int out[2], char **argv, c
 }
 
 static int
-fork_exec(struct process *l, char **argv, char **env)
+fork_exec(const struct process_conf *conf, struct process *l, char **argv, char **env)
 {
 	int out[2][2] = { { -1, -1 }, { -1, -1 } }, write_end[2], null, r = 0;
 	pid_t self = getpid(), pid = -1;
@@ -260,7 +261,7 @@ fork_exec(struct process *l, char **argv, char **env)
 		write_end[1] = out[1][1];
 		pid = fork();
 		if (pid == 0)
-			become(self, buf_str(&l->work_dir), null, write_end, argv, env);
+			become(conf, self, buf_str(&l->work_dir), null, write_end, argv, env);
 		if (pid < 0)
 			r = -errno;
 	}
@@ -299,7 +300,7 @@ process_start(const struct process_conf *conf, struct process *l, struct buf *wh
 	}
 	make_argv(conf, l, &argv);
 	make_env(conf, l, &env);
-	r = argv.failed || env.failed || argv.n == 0 ? -ENOMEM : fork_exec(l, argv.v, env.v);
+	r = argv.failed || env.failed || argv.n == 0 ? -ENOMEM : fork_exec(conf, l, argv.v, env.v);
 	if (r < 0)
 		buf_printf(why, "%s: cannot be started: %s", conf->spec->argv[0], strerror(-r));
 	free_words(&argv);

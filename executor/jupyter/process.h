@@ -7,6 +7,7 @@
 #define PROCESS_H
 
 #include <stdbool.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include "base/buf.h"
@@ -19,6 +20,7 @@ struct process_conf {
 	const char	*work_base;	/* the working directory is made below it */
 	unsigned	 serial;	/* names this start's files */
 	bool		 use_ipc;	/* else TCP on loopback */
+	struct rlimit	 nofile;	/* its limit of descriptors: this process has raised its own */
 };
 
 struct process {

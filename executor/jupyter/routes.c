@@ -12,8 +12,16 @@
 struct call {
 	struct routes	*routes;
 	struct http_req	*req;
-	struct cell	*cell;
+	struct cell	*cell;		/* NULL until it was submitted */
+	size_t		 held_bytes;
 };
+
+static void
+free_call(struct call *call)
+{
+	call->routes->held_bytes -= call->held_bytes;
+	free(call);
+}
 
 static void
 put_member(struct buf *b, const char *key, const char *value)
@@ -41,7 +49,7 @@ on_done(void *arg, struct buf *answer)
 	struct call *call = arg;
 
 	http_req_reply_json(call->req, 200, answer);
-	free(call);
+	free_call(call);
 }
 
 static void
@@ -50,7 +58,7 @@ on_refused(void *arg, enum fault fault, const char *detail)
 	struct call *call = arg;
 
 	http_req_fail(call->req, fault, "%s", detail);
-	free(call);
+	free_call(call);
 }
 
 static void
@@ -58,80 +66,96 @@ on_gone(struct http_req *req)
 {
 	struct call *call = http_req_data(req);
 
-	runner_leave(call->routes->runner, call->cell);
-	free(call);
+	if (call->cell)
+		runner_leave(call->routes->runner, call->cell);
+	free_call(call);
+}
+
+/* Answer with a failure; the call is over. */
+static void
+refuse(struct call *call, enum fault fault, const char *detail)
+{
+	http_req_fail(call->req, fault, "%s", detail);
+	free_call(call);
 }
 
 static void
-submit(struct routes *rt, struct http_req *req, struct cell_spec *spec)
+submit(struct call *call, struct cell_spec *spec)
 {
-	struct call *call = calloc(1, sizeof *call);
-	int r = -ENOMEM;
+	struct runner *runner = call->routes->runner;
+	struct buf why = BUF_INIT;
 
-	if (call) {
-		call->routes = rt;
-		call->req = req;
-		spec->arg = call;
-		spec->on_done = on_done;
-		spec->on_refused = on_refused;
-		r = runner_submit(rt->runner, spec, &call->cell);
+	spec->arg = call;
+	spec->on_done = on_done;
+	spec->on_refused = on_refused;
+	switch (runner_submit(runner, spec, &call->cell)) {
+	case 0:
+		break;
+	case -EBUSY:
+		buf_printf(&why, "%d cells are waiting already", RUNNER_QUEUE_MAX);
+		refuse(call, FAULT_BUSY, buf_str(&why));
+		break;
+	case -ESHUTDOWN:
+		refuse(call, FAULT_UNAVAILABLE, "The executor is stopping");
+		break;
+	case -ECHILD:
+		buf_printf(&why, "The kernel does not start: %s", runner_why(runner));
+		refuse(call, FAULT_UNAVAILABLE, buf_str(&why));
+		break;
+	default:
+		refuse(call, FAULT_UNAVAILABLE, "Out of memory");
 	}
-	if (r == 0) {
-		http_req_set_data(req, call);
-		http_req_on_gone(req, on_gone);
-		return;
-	}
-	free(call);
-	if (r == -EBUSY)
-		http_req_fail(req, FAULT_BUSY, "%d cells are waiting already", RUNNER_QUEUE_MAX);
-	else if (r == -ESHUTDOWN)
-		http_req_fail(req, FAULT_UNAVAILABLE, "The executor is stopping");
-	else if (r == -ECHILD)
-		http_req_fail(req, FAULT_UNAVAILABLE, "The kernel does not start: %s", runner_why(rt->runner));
-	else
-		http_req_fail(req, FAULT_UNAVAILABLE, "Out of memory");
+	buf_release(&why);
 }
 
 static void
 on_execute_body(struct http_req *req, int err, const char *body, size_t len)
 {
-	struct routes *rt = http_req_data(req);
+	struct call *call = http_req_data(req);
 	struct request_limits limits = {
-		.timeout_ms = rt->timeout_ms, .default_bytes = ROUTES_OUTPUT_DEFAULT,
-		.max_bytes = (size_t)rt->max_output_bytes,
+		.timeout_ms = call->routes->timeout_ms, .default_bytes = ROUTES_OUTPUT_DEFAULT,
+		.max_bytes = (size_t)call->routes->max_output_bytes,
 	};
 	struct cell_spec spec = { .request = BUF_INIT };
 	struct buf why = BUF_INIT;
 	int r;
 
-	if (err < 0) {
-		http_req_fail(req, err == -EFBIG ? FAULT_TOO_LARGE : FAULT_UNAVAILABLE, "%s",
-		    err == -EFBIG ? "The body is larger than 32 MiB" : "Out of memory");
+	if (err == -EFBIG) {
+		refuse(call, FAULT_TOO_LARGE, "The body is larger than 32 MiB");
 		return;
 	}
-	r = request_parse(body, len, &limits, &spec, &why);
+	r = err < 0 ? err : request_parse(body, len, &limits, &spec, &why);
 	if (r == 0)
-		submit(rt, req, &spec);
-	else if (r == -EINVAL)
-		http_req_fail(req, FAULT_BAD_REQUEST, "%s", buf_str(&why));
+		submit(call, &spec);
 	else
-		http_req_fail(req, FAULT_UNAVAILABLE, "Out of memory");
+		refuse(call, r == -EINVAL ? FAULT_BAD_REQUEST : FAULT_UNAVAILABLE,
+		    r == -EINVAL ? buf_str(&why) : "Out of memory");
 	buf_release(&spec.request);
 	buf_release(&spec.input);
 	buf_release(&why);
 }
 
 static void
-on_gone_early(struct http_req *req)
-{
-	(void)req;
-}
-
-static void
 do_execute(struct routes *rt, struct http_req *req)
 {
-	http_req_set_data(req, rt);		/* until the body is there; then the call */
-	http_req_on_gone(req, on_gone_early);
+	const struct http_head *head = http_req_head(req);
+	size_t bytes = head->body == HTTP_BODY_CHUNKED ? ROUTES_CHUNKED_BYTES
+	    : head->body == HTTP_BODY_NONE ? 0 : head->length < ROUTES_BODY_MAX ? (size_t)head->length : ROUTES_BODY_MAX;
+	struct call *call;
+
+	if (rt->held_bytes + bytes > ROUTES_HELD_MAX) {
+		http_req_fail(req, FAULT_BUSY, "Too much code is waiting already");
+		return;
+	}
+	call = calloc(1, sizeof *call);
+	if (!call) {
+		http_req_fail(req, FAULT_UNAVAILABLE, "Out of memory");
+		return;
+	}
+	*call = (struct call){ .routes = rt, .req = req, .held_bytes = bytes };
+	rt->held_bytes += bytes;
+	http_req_set_data(req, call);
+	http_req_on_gone(req, on_gone);
 	http_req_read_all(req, ROUTES_BODY_MAX, on_execute_body);
 }
 

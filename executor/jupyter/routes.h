@@ -8,6 +8,8 @@
 #include "runner.h"
 
 #define ROUTES_BODY_MAX		(32u << 20)
+#define ROUTES_HELD_MAX		(256u << 20)	/* bytes of all bodies at a time: beyond, requests get 429 */
+#define ROUTES_CHUNKED_BYTES	(1u << 20)	/* what a body of unknown length is counted as */
 #define ROUTES_OUTPUT_DEFAULT	(16 << 20)	/* bytes of outputs, unless a request says otherwise */
 
 struct routes {
@@ -17,6 +19,7 @@ struct routes {
 	int64_t		 start_ms;		/* limit of a kernel's start */
 	int64_t		 max_output_bytes;	/* MAX_OUTPUT_BYTES */
 	int64_t		 started_ms;		/* monotonic */
+	size_t		 held_bytes;		/* bodies of requests on their way, see ROUTES_HELD_MAX */
 };
 
 /* For http_server_conf: arg is a struct routes. */

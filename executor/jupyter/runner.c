@@ -1,5 +1,6 @@
 /* runner - runs cells on a kernel that it keeps alive; see runner.h. */
 #include <errno.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -432,13 +433,24 @@ cleared(struct runner *r)
 	uv_timer_start(&r->step, on_step, (uint64_t)ms, 0);
 }
 
+void
+runner_reap(struct runner *r)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		if (r->kernel && kernel_pid(r->kernel) == pid)
+			kernel_exited(r->kernel, status);
+}
+
 static void
 on_clear(uv_timer_t *timer)
 {
 	struct runner *r = timer->data;
 	int n = proc_kill_tree(getpid(), NULL, 0);
 
-	/* Seen gone twice: a process may have been between fork and the table. */
+	runner_reap(r);		/* a fork bomb's zombies would leave no room for the threads and processes to come */
 	if (n == 0 || clock_mono_ms() > r->clear_until_ms) {
 		if (n < 0)
 			diag(DIAG_ERROR, "kernel: processes it started do not go away");
@@ -525,7 +537,7 @@ start_kernel(struct runner *r)
 	struct kernel_conf conf = {
 		.loop = r->conf.loop, .spec = r->conf.spec, .runtime_dir = r->conf.runtime_dir,
 		.work_base = r->conf.work_base, .workspace = r->conf.workspace, .serial = ++r->serial,
-		.use_ipc = r->conf.use_ipc, .start_ms = r->conf.start_ms, .arg = r, .on_ready = on_ready,
+		.use_ipc = r->conf.use_ipc, .nofile = r->conf.nofile, .start_ms = r->conf.start_ms, .arg = r, .on_ready = on_ready,
 		.on_output = on_output, .on_bytes = on_bytes, .on_input = on_input, .on_done = on_done, .on_gone = on_gone,
 	};
 	struct buf why = BUF_INIT;
@@ -538,12 +550,6 @@ start_kernel(struct runner *r)
 	buf_release(&why);
 }
 
-void
-runner_on_child(struct runner *r, pid_t pid, int wait_status)
-{
-	if (r->kernel && kernel_pid(r->kernel) == pid)
-		kernel_exited(r->kernel, wait_status);
-}
 
 /* ---- life ---- */
 

@@ -28,6 +28,7 @@ struct runner_conf {
 	const char	*runtime_dir, *work_base;
 	const char	*workspace;	/* NULL: none */
 	bool		 use_ipc;
+	struct rlimit	 nofile;	/* the kernel's limit of descriptors */
 	int64_t		 start_ms;
 	void		(*on_stopped)(void *arg);	/* after runner_stop(): nothing of the kernel is left */
 	void		*arg;
@@ -75,7 +76,7 @@ const char *runner_reason(const struct runner *r);	/* why not ready: a stable wo
 const char *runner_why(const struct runner *r);		/* the same as a sentence, "" where there is nothing to tell */
 void	runner_info(const struct runner *r, struct runner_info *ret);
 
-/* A child was reaped. */
-void	runner_on_child(struct runner *r, pid_t pid, int wait_status);
+/* Reap every child that has ended, the orphans of what kernels started included: after SIGCHLD. */
+void	runner_reap(struct runner *r);
 
 #endif

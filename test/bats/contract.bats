@@ -22,7 +22,7 @@ setup_file() {
 	until_ready
 }
 
-teardown_file() { reap; }
+teardown_file() { end; }
 
 print() { printf "$PRINT" "$1"; }		# shellcheck disable=SC2059
 

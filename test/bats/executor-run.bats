@@ -10,7 +10,7 @@ setup_file() {
 	until_ready
 }
 
-teardown_file() { reap; }
+teardown_file() { end; }
 
 setup() { until_ready; }
 
@@ -164,7 +164,7 @@ memory_kib() { awk '/VmHWM/ { print $2 }' "/proc/$EXECUTOR/status"; }
 	[ "$(jq -r '.status, .state_kept, .outputs[-1].name, .outputs[-1].value' <<<"$output")" = \
 	    $'timeout\ntrue\nTimeoutError\nExecution timed out after 0.7 seconds' ]
 	[ "$(text <<<"$output")" = before ]
-	[ "$(jq '.duration_ms < 1700' <<<"$output")" = true ]
+	[ "$(jq '.duration_ms < 3500' <<<"$output")" = true ]
 	run cell 'while True: x = 1' '"timeout": 1'
 	[ "$(jq -r '.outputs[-1].value' <<<"$output")" = 'Execution timed out after 1 seconds' ]
 	[ "$(cell 'import signal; signal.pause()' '"timeout": 0.3' | jq -r .state_kept)" = true ]
@@ -174,7 +174,7 @@ memory_kib() { awk '/VmHWM/ { print $2 }' "/proc/$EXECUTOR/status"; }
 @test "code that swallows one interrupt gets a second" {
 	run cell $'import time\ntry:\n    time.sleep(60)\nexcept KeyboardInterrupt:\n    time.sleep(60)' '"timeout": 0.3'
 	[ "$(jq -r '.status, .state_kept' <<<"$output")" = $'timeout\ntrue' ]
-	[ "$(jq '.duration_ms > 1200 and .duration_ms < 2200' <<<"$output")" = true ]
+	[ "$(jq '.duration_ms > 1200 and .duration_ms < 4500' <<<"$output")" = true ]
 }
 
 @test "code that cannot be interrupted is ended with its kernel, and the next code runs" {
@@ -182,7 +182,7 @@ memory_kib() { awk '/VmHWM/ { print $2 }' "/proc/$EXECUTOR/status"; }
 	    'sum(range(10**12))'; do
 		run cell "$code" '"timeout": 0.3'
 		[ "$(jq -r '.status, .state_kept, .outputs[-1].name' <<<"$output")" = $'timeout\nfalse\nTimeoutError' ]
-		[ "$(jq '.duration_ms > 2200 and .duration_ms < 4000' <<<"$output")" = true ]
+		[ "$(jq '.duration_ms > 2200 and .duration_ms < 6000' <<<"$output")" = true ]
 		[ "$(cell 'print("again")' | text)" = again ]
 	done
 }

@@ -35,5 +35,14 @@ kernelspec() {
 	export JUPYTER_PATH=$T/jupyter
 }
 
+# Stop what was spawned, look for what a sanitizer had to say, and clean up.
+end() {
+	local p found=0
+	for p in "${PIDS[@]}"; do kill -TERM "$p" 2>/dev/null || true; done
+	for p in "${PIDS[@]}"; do eventually 100 gone "$p" || true; done
+	! grep -hE -A20 'Sanitizer|runtime error' "$T"/*.log || found=1
+	reap && [ "$found" = 0 ]
+}
+
 # Milliseconds since some moment.
 now_ms() { echo $(($(date +%s%N) / 1000000)); }

@@ -132,6 +132,7 @@ def cell(word, ids, header):
         return {"status": "error", "execution_count": count, "ename": "Oops", "evalue": "only here",
                 "traceback": ["\x1b[31mline\x1b[0m"]}, "after"
     if word == "die":
+        time.sleep(0.2)         # what was printed is on its way
         os._exit(7)
     if word == "die-after-reply":
         reply(shell, ids, "execute_reply", ok, header)
