@@ -208,13 +208,13 @@ main(int argc, char **argv)
 	conf.port = (uint16_t)o.port;
 	conf.start_ms = o.start_ms;
 	if (o.probe)
-		return guard_run(rundir, false, keeper_probe, &conf);
+		return guard_run(rundir, keeper_probe, &conf);
 	conf.serve = must_find("execmgr-serve", EX_CONFIG, find_sibling);
 	if (first < argc) {
 		conf.command = must_find(argv[first], EX_NOTFOUND, find_program);
 		conf.command_argv = argv + first;
 	}
-	ex = guard_run(rundir, conf.command != NULL, keeper, &conf);
+	ex = guard_run(rundir, keeper, &conf);
 	types_release(&conf.types);
 	free((void *)conf.kernel);
 	return ex;

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -19,7 +20,6 @@
 
 struct front {
 	pid_t	 keeper;
-	bool	 has_command;
 	pid_t	 spared[SPARED_MAX];	/* children that were there before: a shell may have become us by exec */
 	size_t	 nspared;
 	sigset_t set;
@@ -116,8 +116,8 @@ stand(const struct front *f)
 			if (reap(f, &status))
 				return status;
 		} else if (sig > 0) {
-			if (f->has_command && info.si_code == SI_KERNEL && (sig == SIGINT || sig == SIGQUIT))
-				continue;
+			if (info.si_code == SI_KERNEL && (sig == SIGINT || sig == SIGQUIT))
+				sig = sig == SIGINT ? GUARD_TTY_INT : GUARD_TTY_QUIT;
 			kill(f->keeper, sig);
 		}
 	}
@@ -150,9 +150,9 @@ start_keeper(struct front *f, int (*keeper)(void *, int, pid_t), void *arg, int 
 }
 
 int
-guard_run(const char *rundir, bool has_command, int (*keeper)(void *arg, int front_pipe, pid_t group), void *arg)
+guard_run(const char *rundir, int (*keeper)(void *arg, int front_pipe, pid_t group), void *arg)
 {
-	struct front f = { .has_command = has_command };
+	struct front f = { 0 };
 	int keep_open = -1, status, r;
 
 	note_children(&f);

@@ -8,17 +8,23 @@
 #ifndef GUARD_H
 #define GUARD_H
 
-#include <stdbool.h>
+#include <signal.h>
 #include <sys/types.h>
+
+/*
+ * SIGINT and SIGQUIT from the terminal have reached a command in the foreground as well.  The keeper is told of them by
+ * these, so that it can leave them to the command if there is one.
+ */
+#define GUARD_TTY_INT	SIGUSR1
+#define GUARD_TTY_QUIT	SIGUSR2
 
 /*
  * Become the front, run `keeper` in the other process, return its exit status (70 if it was killed).
  *	rundir		to be removed at the end, should it be there
- *	has_command	SIGINT and SIGQUIT from the terminal have reached the command as well, and are left to it
  *	front_pipe	the keeper sees its end when the front is gone
  *	group		the front's process group
  */
-int	guard_run(const char *rundir, bool has_command, int (*keeper)(void *arg, int front_pipe, pid_t group), void *arg);
+int	guard_run(const char *rundir, int (*keeper)(void *arg, int front_pipe, pid_t group), void *arg);
 
 /* Kill all that is below this process and wait for it, for some seconds at most.  0, -EBUSY. */
 int	guard_sweep(const pid_t *spared, size_t nspared);

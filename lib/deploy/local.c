@@ -49,7 +49,7 @@ struct local {
 	uv_loop_t		 loop;
 	uv_timer_t		 timer;
 	uv_pipe_t		 front;
-	uv_signal_t		 sig[5];
+	uv_signal_t		 sig[7];
 	char			 front_byte[16];
 	struct http_client	*client;
 	struct executor		*ex;
@@ -621,6 +621,11 @@ on_stop_signal(uv_signal_t *s, int sig)
 {
 	struct local *l = s->data;
 
+	if (sig == GUARD_TTY_INT || sig == GUARD_TTY_QUIT) {
+		if (l->command > 0 && l->phase == RUNNING)
+			return;
+		sig = sig == GUARD_TTY_INT ? SIGINT : SIGQUIT;
+	}
 	if (l->phase >= STOP_COMMAND)
 		l->phase = DONE;
 	else
@@ -655,7 +660,7 @@ on_front(uv_stream_t *stream, ssize_t n, const uv_buf_t *b)
 static int
 open_loop(struct local *l, int front_pipe)
 {
-	static const int signals[] = { SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGQUIT };
+	static const int signals[] = { SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGQUIT, GUARD_TTY_INT, GUARD_TTY_QUIT };
 	struct http_client_conf hc = HTTP_CLIENT_CONF_INIT;
 	int r;
 
