@@ -385,13 +385,6 @@ manager_ended(struct local *l, int status, int64_t now)
 
 /* ---- the executors ---- */
 
-/* A reason for which no waiting helps. */
-static bool
-is_hopeless(const char *reason)
-{
-	return strcmp(reason, "kernelspec_not_found") == 0 || strcmp(reason, "kernelspec_invalid") == 0;
-}
-
 static void
 refuse_executor(struct local *l, struct executor *e, int ex, const char *what)
 {
@@ -430,11 +423,8 @@ on_ready(void *arg, int err, const struct http_head *head, const char *body, siz
 		e->ready = true;
 		e->reason[0] = '\0';
 		diag(DIAG_INFO, "%s: ready after %lld ms", e->slot.name, (long long)(clock_mono_ms() - e->m.started_ms));
-	} else {
+	} else
 		note_reason(e, doc);
-		if (is_hopeless(e->reason) && l->phase == STARTING)
-			refuse_executor(l, e, EX_CONFIG, "cannot get ready");
-	}
 	tick(l);
 }
 

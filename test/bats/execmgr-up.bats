@@ -50,6 +50,14 @@ descendants() {		# PID…: all processes below, one a line
 has_descendants() { [ "$(descendants "$UP" | wc -l)" -ge "$1" ]; }
 all_gone() { local p; for p; do gone "$p" || return 1; done; }
 
+# ends_with STATUS PID: a child of this shell, within 15 s.
+ends_with() {
+	local st=0
+	eventually 150 gone "$2"
+	wait "$2" || st=$?
+	[ "$st" = "$1" ] || { echo "ended with $st, not $1"; return 1; }
+}
+
 status_count() { curl -s --max-time 5 "$URL/status" | jq -e ".available_containers == $1" >/dev/null; }
 
 run_code() {	# ID CODE: text of stdout
@@ -63,25 +71,21 @@ session_says() { [ "$(run_code "$1" "$2")" = "$3" ]; }
 	run cat "$T/up.out"
 	[ "$output" = "{\"url\":\"$URL\",\"containers\":2}" ]
 	status_count 2
-	run stop "$UP"
-	[ "$status" = 0 ]
+	stop "$UP"
 	nothing_left
 }
 
 @test "SIGINT and SIGHUP end it with 130 and 129" {
 	spawn_up -t tiny:1
 	kill -INT "$UP"
-	run wait_for "$UP"
-	[ "$status" = 130 ]
+	ends_with 130 "$UP"
 	nothing_left
 	spawn_up -t tiny:1
 	kill -HUP "$UP"
-	run wait_for "$UP"
-	[ "$status" = 129 ]
+	ends_with 129 "$UP"
 	nothing_left
 }
 
-wait_for() { eventually 150 gone "$1" && wait "$1"; }
 
 @test "a command gets the url, and its status is ours" {
 	run -7 up -t tiny:2 -- sh -c 'curl -s "$EXECMGR_URL/status" | jq .available_containers; exit 7'
@@ -124,8 +128,7 @@ wait_for() { eventually 150 gone "$1" && wait "$1"; }
 	UP=$!
 	eventually 300 grep -q here "$T/up.out"
 	kill -TERM "$UP"
-	run wait_for "$UP"
-	[ "$status" = 143 ]
+	ends_with 143 "$UP"
 	grep -q told "$T/up.out"
 	nothing_left
 }
@@ -136,8 +139,7 @@ wait_for() { eventually 150 gone "$1" && wait "$1"; }
 	UP=$!
 	eventually 300 grep -q here "$T/up.out"
 	kill -TERM "$UP"
-	run wait_for "$UP"
-	[ "$status" = 143 ]
+	ends_with 143 "$UP"
 	nothing_left
 }
 
@@ -175,8 +177,7 @@ wait_for() { eventually 150 gone "$1" && wait "$1"; }
 	below=$(descendants "$UP")
 	keeper=$(cat "/proc/$UP/task/$UP/children")
 	kill -KILL $keeper
-	run wait_for "$UP"
-	[ "$status" = 70 ]
+	ends_with 70 "$UP"
 	grep -q 'supervisor was killed by signal 9' "$T/up.out"
 	all_gone $below
 	nothing_left
@@ -205,7 +206,7 @@ wait_for() { eventually 150 gone "$1" && wait "$1"; }
 }
 
 @test "children that were there before are not ended" {
-	run -0 bash -c 'sleep 600 & echo $! >"$1"; shift; exec "$@"' _ "$T/pid" \
+	run -0 bash -c 'sleep 600 >/dev/null 2>&1 3>&- & echo $! >"$1"; shift; exec "$@"' _ "$T/pid" \
 		execmgr-up -p 0 --sandbox "$ISOLATION" --executor "$TINY" -- true
 	! gone "$(cat "$T/pid")"
 	kill "$(cat "$T/pid")"
@@ -214,7 +215,7 @@ wait_for() { eventually 150 gone "$1" && wait "$1"; }
 executor_pids() {	# the processes that run the example, as seen from here
 	local p
 	for p in $(descendants "$UP"); do
-		tr '\0' ' ' <"/proc/$p/cmdline" 2>/dev/null | grep -q '^/usr/bin/python3 .*executor.py' && echo "$p"
+		! tr '\0' ' ' <"/proc/$p/cmdline" 2>/dev/null | grep -q '^/usr/bin/python3 .*executor.py' || echo "$p"
 	done
 }
 
@@ -228,8 +229,7 @@ executor_pids() {	# the processes that run the example, as seen from here
 	eventually 100 session_says 0 'print(42)' 42
 	eventually 100 session_says 1 'print(43)' 43
 	grep -q 'executor-00.: ended with status 137; it is started again in 100 ms' "$T/up.out"
-	run stop "$UP"
-	[ "$status" = 0 ]
+	stop "$UP"
 	nothing_left
 }
 
