@@ -6,6 +6,7 @@
  * Each step stands alone: where an ipykernel differs, that step is left out and the kernel works as it would without.
  * OutStream.write: a buffer sent in pieces of PIECE characters keeps a flood from becoming one message of its whole size, and
  * flush() waits for the sending thread, which ZMQ_XPUB_NODROP makes wait for us: the flood is held back where it springs.
+ * ask_exit: "exit()" ends the code as sys.exit() does, where ipykernel would go on and take all state away a moment later.
  */
 static const char python[] =
 "def _execmgr_boot(workspace):\n"
@@ -89,6 +90,13 @@ static const char python[] =
 "                raise\n"
 "        shell.system = system\n"
 "\n"
+"    def exits():\n"
+"        import warnings\n"
+"        def ask_exit():\n"
+"            raise SystemExit\n"
+"        shell.ask_exit = ask_exit\n"
+"        warnings.filterwarnings('ignore', message='To exit: use')\n"
+"\n"
 "    def crashes():\n"
 "        import faulthandler\n"
 "        faulthandler.enable(file=sys.__stderr__, all_threads=False)\n"
@@ -111,7 +119,7 @@ static const char python[] =
 "        if workspace:\n"
 "            sys.path.append(workspace)\n"
 "\n"
-"    for f in (lossless, pieces, descriptors, order, commands, crashes, workspace_files):\n"
+"    for f in (lossless, pieces, descriptors, order, commands, exits, crashes, workspace_files):\n"
 "        step(f)\n"
 "\n";
 

@@ -1,7 +1,7 @@
 /*
  * boot - what ipykernel is told in itself before it is ready: code run silently once, which leaves no name behind.
  * It makes output lossless (ZMQ_XPUB_NODROP) and bounded in size a message, keeps the order of what child processes write,
- * gives child processes of "!" an empty stdin, lets a crash print its traceback, and brings the loader of WORKSPACE_FOLDER.
+ * ends the code, not the kernel, at exit(), gives child processes of "!" an empty stdin, lets a crash print its traceback, and brings the loader of WORKSPACE_FOLDER.
  */
 #ifndef BOOT_H
 #define BOOT_H

@@ -86,6 +86,14 @@ setup() { until_ready; }
 	[ "$(jq -r '.outputs[-1].name' <<<"$output")" = EOFError ]
 }
 
+@test "exit ends the code, not the kernel" {
+	for call in 'exit()' 'quit()' 'import sys; sys.exit(3)'; do
+		run cell $'kept = 8\n'"$call"$'\nprint("after")'
+		[ "$(jq -c '[.status, (.outputs | map(.name))]' <<<"$output")" = '["error",["SystemExit"]]' ]
+		[ "$(cell 'print(kept)' | text)" = 8 ]
+	done
+}
+
 @test "silent code leaves no result and does not count" {
 	local before
 	before=$(cell '1' | jq .execution_count)
