@@ -444,6 +444,7 @@ static void
 start_release(struct release *r, struct container *ct)
 {
 	r->pending++;
+	pool_owe_restart(r->m->pool, ct);
 	pool_restarting(r->m->pool, ct, manager_now(r->m));
 	health_restart(ct, released, r);
 }

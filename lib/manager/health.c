@@ -21,7 +21,7 @@
 #define START_POLL_MAX_MS 1000
 #define BACKOFF_MS	250
 #define BACKOFF_MAX_MS	10000
-#define GRACE_MS	30000		/* a session restarted its executor by making it exit */
+#define GRACE_MS	30000		/* a session restarted its executor, which may exit for that, at once or a little later */
 #define PROBES_MAX	128		/* routine calls at once */
 #define STALL_MS	2000		/* the heart-beat came that much too late: this process stood still */
 
@@ -323,7 +323,6 @@ health_said(struct health *h, int err, const char *why, struct json v)
 		due_in(h, 0);
 		return;
 	}
-	h->grace_until_ms = 0;
 	pool_note(h->m->pool, ct, "");
 	due_in(h, manager_jitter(h->m, h->m->conf.probe_ms));
 }

@@ -515,7 +515,6 @@ pool_owe_restart(struct pool *p, struct container *ct)
 void
 pool_restarting(struct pool *p, struct container *ct, int64_t now_ms)
 {
-	ct->owed = true;
 	move(p, ct, CT_RESTARTING, now_ms);
 }
 

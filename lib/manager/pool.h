@@ -112,12 +112,12 @@ bool	pool_match(struct pool *p, int64_t now_ms, struct waiter **ret_w, struct co
 int	pool_grant(struct pool *p, struct container *ct, const char *owner);
 /* Undo a hand-out of which the client never heard: available again. */
 void	pool_take_back(struct pool *p, struct container *ct, int64_t now_ms);
-/* Allocated, or starting while a restart is owed: its executor will be restarted. */
+/* A restart will be asked of it; it is owed until the executor has accepted one, and not available before. */
+void	pool_owe_restart(struct pool *p, struct container *ct);
+/* Allocated, or starting while a restart is owed: to the list of those that nobody holds and that are not ready yet. */
 void	pool_restarting(struct pool *p, struct container *ct, int64_t now_ms);
 /* The executor has accepted a restart: its history begins anew (unknown where a request overlapped with it). */
 void	pool_restarted(struct pool *p, struct container *ct);
-/* A restart will be asked of a container that stays allocated while it is prepared. */
-void	pool_owe_restart(struct pool *p, struct container *ct);
 /* What the executor itself says of its history. generation 0: it does not say. */
 void	pool_known(struct pool *p, struct container *ct, bool clean, int64_t generation);
 /* Starting or restarting, and its executor has said ready. */

@@ -137,7 +137,7 @@ answer_failed(struct session *s, int err, bool sent)
 		fault = FAULT_BAD_GATEWAY;
 		snprintf(detail, sizeof(detail), "Container %d closed the connection before it answered", id);
 	}
-	diag(DIAG_INFO, "container %d: %s %s: %s", id, http_req_head(s->req)->method, http_req_head(s->req)->target,
+	diag(DIAG_INFO, "container %d: %s %.200s: %s", id, http_req_head(s->req)->method, http_req_head(s->req)->target,
 	    uv_strerror(err));
 	health_suspect(s->ct);
 	session_fail(s, fault, detail);

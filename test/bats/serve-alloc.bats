@@ -4,7 +4,7 @@ load lib
 load serve
 
 setup() { sandbox_dir; }
-teardown() { reap; }
+teardown() { leave; }
 
 @test "allocate: an object with id, url, type and generation; first come, first served, returned to the end" {
 	fakes -n 3
@@ -384,12 +384,27 @@ teardown() { reap; }
 	manager
 	settle
 	post /session/0/execute -d '{}'
-	script 0 '{"restart_ms":800}'
+	script 0 '{"restart_ms":6000}'
 	curl -s -X POST "$M/allocate" >"$T/a" 3>&- &
 	local c=$!
 	until_container 0 '.state == "allocated" and .last_error != null'
+	[ "$(word POST /deallocate/0)" = "400 not_allocated" ]	# not yet anybody's
+	[ "$(word POST /session/0/execute -d '{}')" = "503 unavailable" ]
 	kill -KILL "$c"
-	until_status '.available_containers == 1 and .allocated_containers == 0'
+	until_container 0 '.state == "restarting"'
+	until_status '.available_containers == 1'
 	[ "$(post '/allocate?wait=0' | jq .container_id)" = 0 ]
+	[ "$(fake 0 .restart)" = 1 ]
+}
+
+@test "a client whose patience ends while its container is restarted: 503, and the container comes back clean" {
+	fakes -n 1
+	manager
+	settle
+	post /session/0/execute -d '{}'
+	script 0 '{"restart_ms":12000}'
+	[ "$(word POST '/allocate?wait=1')" = "503 none_available" ]
+	is_container 0 '.state == "restarting"'
+	[ "$(post '/allocate?wait=20' | jq .container_id)" = 0 ]
 	[ "$(fake 0 .restart)" = 1 ]
 }

@@ -4,7 +4,7 @@ load lib
 load serve
 
 setup() { sandbox_dir; }
-teardown() { reap; }
+teardown() { leave; }
 
 # refuses STATUS TEXT ARGS… - the start fails with that status, and one line on stderr that holds TEXT.
 refuses() {

@@ -4,7 +4,7 @@ load lib
 load serve
 
 setup() { sandbox_dir; }
-teardown() { reap; }
+teardown() { leave; }
 
 @test "any method, path, query and body reach the executor unchanged, and its status, type and body come back" {
 	fakes -n 2

@@ -7,6 +7,16 @@ fakes() {
 	eventually 100 grep -q '^ready' "$T/fx"
 	CTL=$(sed -n 's/^control //p' "$T/fx")
 }
+# leave - the teardown: the manager ends by itself and no sanitizer has had anything to say; then all the others.
+leave() {
+	local bad=0
+	if [ -n "${MP-}" ] && kill -TERM "$MP" 2>/dev/null; then
+		kill -TERM "$MP" 2>/dev/null || true		# the second time: what still runs is not waited for
+		eventually 150 gone "$MP" || bad=1
+	fi
+	grep -s -A20 -E 'Sanitizer|runtime error|Assertion' "$T"/*.log && bad=1
+	reap && [ "$bad" = 0 ]
+}
 url_of() { sed -n "s/^$1 //p" "$T/fx"; }			# ID: the fake's own url
 script() { curl -sf "$CTL/fake/$1" -d "$2" >/dev/null; }	# ID|all JSON
 fake() { curl -sf "$CTL/fake/$1" | jq -c "$2"; }		# ID FILTER: its counts

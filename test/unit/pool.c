@@ -436,6 +436,7 @@ step_state(struct pool *p, struct container *ct, struct model *m, int i)
 			model_moved(m, i, CT_AVAILABLE);
 			return;
 		}
+		pool_owe_restart(p, ct);
 		pool_restarting(p, ct, 1);
 		c->owed = true;
 		model_moved(m, i, CT_RESTARTING);
