@@ -9,8 +9,8 @@
  * ask_exit: "exit()" ends the code as sys.exit() does, where ipykernel would go on and take all state away a moment later.
  */
 static const char python[] =
-"def _execmgr_boot(workspace):\n"
-"    import codecs, os, subprocess, sys\n"
+"def _execmgr_boot(workspace, token):\n"
+"    import codecs, itertools, os, subprocess, sys\n"
 "    from IPython import get_ipython\n"
 "    PIECE = 1 << 20\n"
 "    shell = get_ipython()\n"
@@ -58,11 +58,26 @@ static const char python[] =
 "\n"
 "    def order():\n"
 "        start, run = subprocess.Popen._execute_child, os.system\n"
-"        def _execute_child(self, *args, **kwargs):\n"
+"        here, numbers = os.getpid(), itertools.count(1)\n"
+"        pipes = {fd: (os.fstat(fd).st_dev, os.fstat(fd).st_ino) for fd in (1, 2)}\n"
+"        def mark():\n"
 "            flush()\n"
+"            if os.getpid() != here:\n"
+"                return\n"
+"            n = next(numbers)\n"
+"            try:\n"
+"                kernel.session.send(kernel.iopub_socket, 'execmgr_mark', {'n': n}, ident=b'execmgr_mark')\n"
+"                for fd, pipe in pipes.items():\n"
+"                    st = os.fstat(fd)\n"
+"                    if (st.st_dev, st.st_ino) == pipe:\n"
+"                        os.write(fd, b'\\0mark-%s-%d\\0' % (token.encode(), n))\n"
+"            except Exception:\n"
+"                pass\n"
+"        def _execute_child(self, *args, **kwargs):\n"
+"            mark()\n"
 "            return start(self, *args, **kwargs)\n"
 "        def system(command):\n"
-"            flush()\n"
+"            mark()\n"
 "            return run(command)\n"
 "        subprocess.Popen._execute_child = _execute_child\n"
 "        os.system = system\n"
@@ -133,7 +148,7 @@ put_literal(struct buf *out, const char *text)
 }
 
 void
-boot_python(const char *workspace, struct buf *out)
+boot_python(const char *workspace, const char *token, struct buf *out)
 {
 	buf_puts(out, python);
 	buf_puts(out, "try:\n    _execmgr_boot(");
@@ -141,6 +156,8 @@ boot_python(const char *workspace, struct buf *out)
 		put_literal(out, workspace);
 	else
 		buf_puts(out, "None");
+	buf_puts(out, ", ");
+	put_literal(out, token);
 	buf_puts(out, ")\nfinally:\n    del _execmgr_boot\n");
 }
 

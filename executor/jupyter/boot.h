@@ -8,8 +8,8 @@
 
 #include "base/buf.h"
 
-/* Python source; workspace (NULL: none) is put at the end of sys.path. */
-void	boot_python(const char *workspace, struct buf *out);
+/* Python source; workspace (NULL: none) is put at the end of sys.path; token: of marks.h. */
+void	boot_python(const char *workspace, const char *token, struct buf *out);
 /* Python source that runs one file of the workspace in the user's namespace, with its own __file__. */
 void	boot_python_load(const char *path, struct buf *out);
 

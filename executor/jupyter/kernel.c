@@ -10,6 +10,7 @@
 #include "cause.h"
 #include "channels.h"
 #include "kernel.h"
+#include "marks.h"
 #include "process.h"
 #include "workspace.h"
 
@@ -24,6 +25,7 @@
 #define LOG_MAX		4096	/* bytes of log kept */
 #define OOM_SCORE_ADJ	"300"	/* of -1000 to 1000, proc(5) */
 #define READ_BYTES	65536
+#define RELEASE_MAX	8	/* times that a pipe is read at the end of a cell, if marks keep it from being read whole */
 #define READ_MAX	(1 << 20)	/* of a pipe in one go */
 
 enum phase { PROBING, PREPARING, LOADING, READY, DYING, GONE };
@@ -42,6 +44,7 @@ struct pipe {
 	struct kernel	*k;
 	int		 fd;
 	enum outputs_stream name;
+	struct marks_pipe marks;
 };
 
 struct kernel {
@@ -62,6 +65,7 @@ struct kernel {
 	size_t		 next_file;
 	struct request	 req;
 	struct buf	 log;
+	struct marks	 marks;
 	bool		 exited;
 	int		 wait_status;
 	struct buf	 oom_path;
@@ -97,7 +101,7 @@ on_pause(uv_timer_t *timer)
 
 /* ---- the end ---- */
 
-static void read_pipe(struct pipe *p, size_t max);
+static void release_pipes(struct kernel *k);
 
 static void
 gone(struct kernel *k, const char *why)
@@ -107,8 +111,7 @@ gone(struct kernel *k, const char *why)
 	k->phase = GONE;
 	uv_timer_stop(&k->pause);
 	uv_timer_stop(&k->deadline);
-	read_pipe(&k->pipe[0], READ_MAX);
-	read_pipe(&k->pipe[1], READ_MAX);
+	release_pipes(k);
 	k->conf.on_gone(k->conf.arg, why);
 }
 
@@ -189,10 +192,13 @@ keep_log(struct kernel *k, const char *bytes, size_t len)
 }
 
 static void
-on_bytes(struct kernel *k, enum outputs_stream name, const char *bytes, size_t len)
+on_bytes(void *arg, const char *bytes, size_t len)
 {
+	struct pipe *p = arg;
+	struct kernel *k = p->k;
+
 	if (k->req.active && !k->req.own)
-		k->conf.on_bytes(k->conf.arg, name, bytes, len);
+		k->conf.on_bytes(k->conf.arg, p->name, bytes, len);
 	else
 		keep_log(k, bytes, len);
 }
@@ -205,10 +211,10 @@ read_pipe(struct pipe *p, size_t max)
 	size_t total = 0;
 	ssize_t n;
 
-	while (p->fd >= 0 && total < max) {
+	while (p->fd >= 0 && total < max && p->marks.waiting == 0) {
 		n = read(p->fd, k->buffer, sizeof k->buffer);
 		if (n > 0) {
-			on_bytes(k, p->name, k->buffer, (size_t)n);
+			marks_feed(&k->marks, &p->marks, k->buffer, (size_t)n, on_bytes, p);
 			total += (size_t)n;
 		} else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
 			uv_poll_stop(&p->poll);
@@ -226,6 +232,54 @@ read_pipes(struct kernel *k)
 	read_pipe(&k->pipe[1], READ_MAX);
 }
 
+static void on_pipe(uv_poll_t *poll, int status, int events);
+
+/* Look at the descriptor as long as what comes from it may be passed on. */
+static void
+watch_pipe(struct pipe *p)
+{
+	if (p->fd < 0)
+		return;
+	if (p->marks.waiting > 0)
+		uv_poll_stop(&p->poll);
+	else
+		uv_poll_start(&p->poll, UV_READABLE, on_pipe);
+}
+
+/* A message told how far the kernel is: what was held for it goes on. */
+static void
+on_mark(struct kernel *k, struct json content)
+{
+	struct json v;
+	int64_t n;
+
+	if (!json_get(content, "n", &v) || json_int(v, 1, INT64_MAX, &n) < 0 || (uint64_t)n <= k->marks.seen)
+		return;
+	k->marks.seen = (uint64_t)n;
+	for (int i = 0; i < 2; i++) {
+		marks_feed(&k->marks, &k->pipe[i].marks, NULL, 0, on_bytes, &k->pipe[i]);
+		watch_pipe(&k->pipe[i]);
+	}
+}
+
+/* The cell is over, or the kernel: nothing is held back any more. */
+static void
+release_pipes(struct kernel *k)
+{
+	for (int i = 0; i < 2; i++) {
+		struct pipe *p = &k->pipe[i];
+		bool more = true;
+
+		marks_end(&k->marks, &p->marks, on_bytes, p);
+		for (int n = 0; more && n < RELEASE_MAX; n++) {
+			read_pipe(p, READ_MAX);
+			more = p->marks.waiting > 0;
+			marks_end(&k->marks, &p->marks, on_bytes, p);
+		}
+		watch_pipe(p);
+	}
+}
+
 static void
 on_pipe(uv_poll_t *poll, int status, int events)
 {
@@ -236,8 +290,10 @@ on_pipe(uv_poll_t *poll, int status, int events)
 	(void)events;
 	if (k->channels)
 		channels_pump(k->channels);	/* what was printed before a child process wrote comes before */
-	if (k->phase != GONE)
+	if (k->phase != GONE) {
 		read_pipe(p, READ_MAX);
+		watch_pipe(p);
+	}
 }
 
 /* ---- requests ---- */
@@ -360,7 +416,7 @@ request_done(struct kernel *k)
 	if (!k->req.active)
 		return;
 	uv_timer_stop(&k->pause);
-	read_pipes(k);
+	release_pipes(k);
 	text = k->req.reply;		/* kept until the call is over: it may start the next request */
 	k->req.reply = (struct buf)BUF_INIT;
 	if (k->req.has_reply && json_scan(buf_str(&text), text.len, 0, &reply, &err) == 0)
@@ -407,6 +463,10 @@ on_iopub(struct kernel *k, const struct wire_msg *msg)
 	k->heard_iopub = true;
 	if (k->phase == PROBING)
 		proceed(k);
+	if (k->marks.len > 0 && json_equals(msg->type, MARKS_TYPE)) {
+		on_mark(k, msg->content);
+		return;
+	}
 	if (!k->req.active || msg->parent_id.len == 0 || !json_equals(msg->parent_id, k->req.id))
 		return;			/* of another client, of before, of nobody */
 	if (json_equals(msg->type, "status")) {
@@ -545,6 +605,7 @@ static void
 prepare(struct kernel *k)
 {
 	struct buf source = BUF_INIT;
+	char token[33] = "";
 
 	k->phase = PREPARING;
 	offer_to_oom_killer(k->process.pid);
@@ -554,7 +615,9 @@ prepare(struct kernel *k)
 		proceed(k);
 		return;
 	}
-	boot_python(k->conf.workspace, &source);
+	if (wire_random(token) == 0)
+		marks_init(&k->marks, token);
+	boot_python(k->conf.workspace, token, &source);
 	run_own(k, &source);
 	buf_release(&source);
 }
@@ -724,6 +787,7 @@ kernel_free(struct kernel **kp)
 		if (p->fd >= 0)
 			close(p->fd);
 		p->fd = -1;
+		buf_release(&p->marks.held);
 	}
 	k->req.active = false;
 	process_release(&k->process);

@@ -111,6 +111,18 @@ setup() { until_ready; }
 	[ "$(text <<<"$output")" = 'by descriptor' ]
 }
 
+@test "that order holds however late the executor reads" {
+	cell $'import os, subprocess, time\ntime.sleep(0.5)\nprint("a")\nr = subprocess.run(["echo", "b"])\nprint("c")\nr = os.system("echo d")\nprint("e")' \
+	    >"$BATS_TEST_TMPDIR/out" &
+	local pid=$!
+	eventually 50 is_running
+	kill -STOP "$EXECUTOR"
+	sleep 1.5			# all of it is written meanwhile
+	kill -CONT "$EXECUTOR"
+	wait $pid
+	[ "$(text <"$BATS_TEST_TMPDIR/out")" = $'a\nb\nc\nd\ne' ]
+}
+
 @test "shell escapes: output in order, exit status kept" {
 	run cell $'print(1)\n!echo two; echo three >&2; exit 3\nprint(_exit_code)'
 	[ "$(text <<<"$output")" = $'1\ntwo\nthree\n3' ]
