@@ -144,11 +144,12 @@ stat_is() {	# ADDRESS TEXT
 
 @test "a client that only asks and never reads holds little memory" {
 	serve one -p 0
-	spawn ask.log "$PYTHON" "$RAW" "$A" "repeat:20000:$(printf "GET /head HTTP/1.1\\r\\n${H}\\r\\n%.0s" {1..20})"
+	local one="GET /head HTTP/1.1\r\n$H\r\n"
+	spawn ask.log "$PYTHON" "$RAW" "$A" "repeat:100000:$one$one$one$one$one$one$one$one$one$one"
 	eventually 50 stat_is "$A" connections=2
 	eventually 100 quiet "$PID"
 	[ -n "$SANITIZE" ] || [ "$(rss_kib "$PID")" -lt 8000 ]
-	[ "$(curl -s "http://$A/hello")" = hello ]
+	stat_is "$A" connections=2
 }
 
 @test "HEAD has the length and no body" {
