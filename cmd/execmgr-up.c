@@ -207,14 +207,13 @@ main(int argc, char **argv)
 	check_launch(&conf.launch, rundir);
 	conf.port = (uint16_t)o.port;
 	conf.start_ms = o.start_ms;
-	if (o.probe)
-		return guard_run(rundir, keeper_probe, &conf);
-	conf.serve = must_find("execmgr-serve", EX_CONFIG, find_sibling);
+	if (!o.probe)
+		conf.serve = must_find("execmgr-serve", EX_CONFIG, find_sibling);
 	if (first < argc) {
 		conf.command = must_find(argv[first], EX_NOTFOUND, find_program);
 		conf.command_argv = argv + first;
 	}
-	ex = guard_run(rundir, keeper, &conf);
+	ex = guard_run(rundir, o.probe ? keeper_probe : keeper, &conf);
 	types_release(&conf.types);
 	free((void *)conf.kernel);
 	return ex;
