@@ -108,10 +108,12 @@ is_refusal(int err)
 
 /* A sentence for people: "GET /health: connection refused". */
 static const char *
-sentence(char *to, size_t size, const char *call, int err, const char *what)
+sentence(char *to, size_t size, const struct container *ct, const char *call, int err, const char *what)
 {
 	if (err == 0)
 		snprintf(to, size, "%s: %s", call, what);
+	else if (err == -ENOENT && !ct->at.is_unix)
+		snprintf(to, size, "%s: no such host", call);
 	else if (err == -EPROTO)
 		snprintf(to, size, "%s: the answer is not HTTP", call);
 	else if (err == -EFBIG)
@@ -128,8 +130,8 @@ object_of(const struct http_head *head, const char *body, size_t len, struct jso
 	const char *type = http_head_get(head, "Content-Type");
 	struct json_error err;
 
-	if (head->status != 200)
-		return head->status / 100 == 3 ? "the answer is a redirect" : "the answer's status is not 200";
+	if (head->status / 100 != 2)
+		return head->status / 100 == 3 ? "the answer is a redirect" : "the answer's status is an error";
 	if (type != NULL && strncasecmp(type, "application/json", 16) != 0)
 		return "the answer is not application/json";
 	if (json_scan(body, len, 0, ret, &err) < 0)
@@ -465,7 +467,7 @@ on_answer(void *arg, int err, const struct http_head *head, const char *body, si
 		why = object_of(head, body, len, &v);
 	}
 	if (err < 0 || why != NULL)
-		why = sentence(text, sizeof(text), calls[step].name, err, why);
+		why = sentence(text, sizeof(text), h->ct, calls[step].name, err, why);
 	switch (step) {
 	case STEP_HEALTH:
 		health_said(h, err, why, v);
