@@ -301,3 +301,14 @@ time.sleep(1000)"
 	eventually 100 grep -q idle "$T/idle"
 	[ "$(rss_kb "$MP")" -lt 24576 ]
 }
+
+@test "a name that does not resolve holds up nobody else" {
+	fakes -n 1
+	jq -c '."9" = "http://no-such-host.invalid:8432"' <"$T/cc.json" >"$T/new" && mv "$T/new" "$T/cc.json"
+	manager
+	until_container 0 '.state == "available"'
+	until_container 9 '.state == "down" and (.last_error | contains("no such host"))' 300
+	[ "$(word GET /session/9/ready)" = "503 unavailable" ]
+	[ "$(word POST '/allocate?type=default&wait=0')" = "503 none_available" ]
+	[ "$(post '/allocate?wait=0' | jq .container_id)" = 0 ]
+}
