@@ -59,7 +59,7 @@ LIBS_exec-run         := $(LIBS_exec-alloc)
 LIBS_exec-status      := $(LIBS_exec-alloc)
 LIBS_gen-compose      := $(shell pkg-config --libs yaml-0.1)
 LIBS_executor-jupyter := $(shell pkg-config --libs libzmq libcrypto)
-TEST_LIBS             := $(LIBS_exec-alloc) $(LIBS_gen-compose) $(LIBS_executor-jupyter) $(shell pkg-config --libs cmocka)
+TEST_LIBS              = $(LIBS_exec-alloc) $(LIBS_gen-compose) $(LIBS_executor-jupyter) $(shell pkg-config --libs cmocka)
 
 all: $(CMDS)
 
