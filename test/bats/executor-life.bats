@@ -120,9 +120,13 @@ one_dir() { [ "$(ls "$1" | wc -l)" = 1 ]; }
 	cell 'import os; print(os.getcwd())' >"$T/0"
 	local dir started
 	dir=$(text <"$T/0")
-	cell 'import time; time.sleep(0.5); print("finished")' >"$T/1" &
+	cell "import os, time
+while not os.path.exists('$T/go'): time.sleep(0.02)
+print('finished')" >"$T/1" &
 	local a=$!
 	eventually 50 is_running
+	kill -TERM "$EXECUTOR"
+	touch "$T/go"
 	stop "$EXECUTOR"
 	wait $a
 	[ "$(text <"$T/1")" = finished ]

@@ -248,11 +248,14 @@ queue_is() { [ "$(info queued)" = "$1" ]; }
 	wait $first $second || true
 	eventually 60 is_idle
 	[ "$(cell 'left' | jq -r '.outputs[0].name')" = NameError ]
-	cell 'import time; time.sleep(0.5); went_on = 1' >/dev/null &
+	cell "import os, time
+while not os.path.exists('$BATS_TEST_TMPDIR/go'): time.sleep(0.02)
+went_on = 1" >/dev/null &
 	first=$!
 	eventually 50 is_running
 	pkill -KILL -P $first
 	wait $first || true
+	touch "$BATS_TEST_TMPDIR/go"
 	[ "$(cell 'print(went_on)' | text)" = 1 ]
 }
 
