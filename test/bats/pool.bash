@@ -16,7 +16,7 @@ pool() {
 
 # fake ID JSON - tell a fake executor how to behave; ID may be "all".
 fake() {
-	curl -sf -X POST -d "$2" "$CONTROL/fake/$1" >/dev/null
+	curl -sf -X POST --data-binary @- "$CONTROL/fake/$1" <<<"$2" >/dev/null
 }
 
 # How often an executor was asked for a call: executed ID execute
