@@ -91,9 +91,10 @@ struct http_server {
 	TAILQ_HEAD(, listener)	 listeners;
 	struct conns		 all, idle;	/* idle: longest idle first */
 	struct conns		 later;		/* to be seen to before the loop waits */
-	size_t			 nconns, nrequests;
+	size_t			 nconns, nrequests, nlater;
 	uv_timer_t		 timer;
 	uv_prepare_t		 prepare;
+	uv_idle_t		 idler;		/* active where `later` is not empty, to keep the loop from waiting */
 	uint64_t		 tick;		/* deadlines count ticks: a process that was stopped loses none */
 	unsigned		 tick_ms;
 	bool			 accept_paused;

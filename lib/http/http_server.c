@@ -17,6 +17,7 @@
 #define PROBE_FIRST_MS	1000	/* after a client's FIN: quick answers meet no probe … */
 #define PROBE_NEXT_MS	2000	/* … and one that was killed is noticed in time */
 #define EVICT_TICKS	2	/* one that was active just now may be about to send its next request */
+#define TURN_REQUESTS	64	/* pipelined requests of one connection served before the others have a turn */
 #define TRIM_MS		1000	/* idle this long: memory is given back */
 
 static void	update_reading(struct conn *c);
@@ -83,6 +84,7 @@ conn_close(struct conn *c, bool reset)
 	s->nconns--;
 	if (c->is_later) {
 		TAILQ_REMOVE(&s->later, c, later);
+		s->nlater--;
 		c->is_later = false;
 	}
 	if (reset && !c->io.is_unix && uv_tcp_close_reset(&c->io.u.tcp, on_conn_closed) == 0)
@@ -126,6 +128,7 @@ conn_later(struct conn *c)
 	if (TAILQ_EMPTY(&s->later))
 		uv_prepare_start(&s->prepare, on_later);
 	TAILQ_INSERT_TAIL(&s->later, c, later);
+	s->nlater++;
 }
 
 static void
@@ -258,6 +261,7 @@ stash(struct conn *c, const char *bytes, size_t len)
 static void
 conn_feed(struct conn *c, const char *bytes, size_t len)
 {
+	unsigned requests = 0;
 	size_t used;
 	int got;
 
@@ -270,8 +274,8 @@ conn_feed(struct conn *c, const char *bytes, size_t len)
 			len = 0;
 			break;
 		}
-		if (c->state == CONN_IDLE && http_io_pending(&c->io) >= HTTP_IO_HIGH)
-			break;				/* it asks, and does not read its answers */
+		if (c->state == CONN_IDLE && (requests == TURN_REQUESTS || http_io_pending(&c->io) >= HTTP_IO_HIGH))
+			break;				/* the others' turn; or it asks, and does not read its answers */
 		if (c->state == CONN_IDLE && len > 0) {
 			uint64_t since = c->fresh ? c->since : c->server->tick;
 
@@ -291,6 +295,7 @@ conn_feed(struct conn *c, const char *bytes, size_t len)
 			else if (c->state != CONN_LINGER && c->state != CONN_CLOSED)
 				refuse_message(c, got);
 		} else if (got == HTTP_GOT_HEAD) {
+			requests++;
 			start_request(c);
 		} else if (got == HTTP_GOT_END && c->state == CONN_DRAIN) {
 			next_message(c);
@@ -444,13 +449,21 @@ on_written(struct http_io *io)
 }
 
 static void
+on_idle(uv_idle_t *h)
+{
+	(void)h;					/* only keeps the loop from waiting */
+}
+
+static void
 on_later(uv_prepare_t *h)
 {
 	struct http_server *s = h->data;
 	struct conn *c;
 
-	while ((c = TAILQ_FIRST(&s->later)) != NULL) {
+	/* Once around: who has more to do comes again after the others' input. */
+	for (size_t n = s->nlater; n > 0 && (c = TAILQ_FIRST(&s->later)) != NULL; n--) {
 		TAILQ_REMOVE(&s->later, c, later);
+		s->nlater--;
 		c->is_later = false;
 		if (c->state == CONN_LINGER && c->stash.len > 0)
 			buf_reset(&c->stash);
@@ -460,6 +473,11 @@ on_later(uv_prepare_t *h)
 			    c->stash.len > 0 ? c->stash.len - c->stash_at : 0);
 		settle(c);
 	}
+	if (s->nlater > 0) {				/* s->freed: none is left */
+		uv_idle_start(&s->idler, on_idle);
+		return;
+	}
+	uv_idle_stop(&s->idler);
 	uv_prepare_stop(h);
 }
 
@@ -940,8 +958,9 @@ http_server_new(uv_loop_t *loop, const struct http_server_conf *conf)
 	TAILQ_INIT(&s->later);
 	uv_timer_init(loop, &s->timer);
 	uv_prepare_init(loop, &s->prepare);
-	s->timer.data = s->prepare.data = s;
-	s->handles = 2;
+	uv_idle_init(loop, &s->idler);
+	s->timer.data = s->prepare.data = s->idler.data = s;
+	s->handles = 3;
 	return s;
 }
 
@@ -994,4 +1013,5 @@ http_server_free(struct http_server **ps)
 		conn_lost(c);
 	uv_close((uv_handle_t *)&s->timer, on_own_handle_closed);
 	uv_close((uv_handle_t *)&s->prepare, on_own_handle_closed);
+	uv_close((uv_handle_t *)&s->idler, on_own_handle_closed);
 }

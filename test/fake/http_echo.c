@@ -208,7 +208,9 @@ sink_end(struct http_req *req)
 static void
 answer_sink(struct http_req *req)
 {
-	if (memory_for(req, sizeof(uint64_t)) == NULL)
+	uint64_t *n = memory_for(req, sizeof(*n));
+
+	if (n == NULL)
 		return;
 	http_req_on_gone(req, sink_gone);
 	http_req_read(req, sink_data, sink_end);

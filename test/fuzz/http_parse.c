@@ -46,7 +46,7 @@ see_head(struct seen *s, const struct http_head *h)
 		event(s, h->fields[i].value, 0);
 		assert(http_is_token(h->fields[i].name) && http_is_value(h->fields[i].value));
 	}
-	if (h->method != NULL)
+	if (h->method != NULL && h->target != NULL)
 		assert(http_is_token(h->method) && (h->target[0] == '/' || h->target[0] == '*' || h->method[0] == 'C'));
 }
 
