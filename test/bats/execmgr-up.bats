@@ -390,3 +390,31 @@ manager_pid() {
 	[ "$output" = '{"b":2}' ]
 	nothing_left
 }
+
+on_terminal() {		# WORD KEYS CMD…
+	"$PYTHON" "$TOP/test/data/on-terminal.py" "$@"
+}
+
+@test "on a terminal: the command has it, and Ctrl-C is the command's" {
+	run -5 on_terminal ready '\x03' execmgr-up -p 0 --sandbox "$ISOLATION" --executor "$TINY" -- \
+		bash -c 'trap "echo interrupted; exit 5" INT; test -t 0 && echo ready; while :; do sleep 0.1; done'
+	[[ $output == *interrupted* ]]
+	run -130 on_terminal ready '\x03' execmgr-up -p 0 --sandbox "$ISOLATION" --executor "$TINY" -- \
+		sh -c 'echo ready; exec sleep 600'
+	nothing_left
+}
+
+@test "on a terminal: an interactive shell as the command" {
+	run -9 on_terminal 'prompt>' 'echo "$EXECMGR_URL"; exit 9\r' execmgr-up -p 0 --sandbox "$ISOLATION" \
+		--executor "$TINY" -- env PS1='prompt>' bash --norc -i
+	[[ $output == *http://127.0.0.1* ]]
+	nothing_left
+}
+
+@test "on a terminal: Ctrl-C ends a pool without a command, and one that still starts" {
+	run -130 on_terminal '"url"' '\x03' execmgr-up -p 0 --sandbox "$ISOLATION" --executor "$TINY"
+	printf '#!/bin/sh\necho waiting >&2; exec sleep 600\n' >"$T/slow"
+	chmod +x "$T/slow"
+	run -130 on_terminal waiting '\x03' execmgr-up -v -p 0 --sandbox "$ISOLATION" --executor "$T/slow" -- true
+	nothing_left
+}
