@@ -956,7 +956,7 @@ http_client_free(struct http_client **pc)
 	while ((f = TAILQ_FIRST(&c->fetches)) != NULL)
 		http_fetch_cancel(f);
 	while ((call = TAILQ_FIRST(&c->calls)) != NULL)
-		http_call_cancel(call);
+		http_call_cancel(call);		/* NOLINT(clang-analyzer-unix.Malloc): it takes itself off the list */
 	while ((l = TAILQ_FIRST(&c->links)) != NULL)
 		link_close(l, false);
 	uv_close((uv_handle_t *)&c->prepare, on_own_handle_closed);

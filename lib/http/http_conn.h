@@ -1,5 +1,6 @@
 /*
- * http_conn - what http_server.c (sockets, reading, deadlines) and http_req.c (a request's answer) share.  Private to them.
+ * http_conn - what http_server.c (connections, reading, deadlines), http_listen.c (accepting) and http_req.c (a request and its
+ * answer) share.  Private to them.
  *
  * A connection's state says what the next byte from the client means:
  *
@@ -118,6 +119,13 @@ void	conn_later(struct conn *c);		/* see to it before the loop waits */
 void	conn_close(struct conn *c, bool reset);
 short	conn_events(const struct conn *c);	/* POLLERR, POLLHUP, POLLRDHUP of its socket, now */
 void	conn_answered(struct conn *c);		/* the answer is complete: req is gone */
+/* A connection was accepted: fd is the server's. len 0: the peer has no address. */
+void	conn_open(struct http_server *s, int fd, bool is_unix, const struct sockaddr *peer, socklen_t len);
+void	server_start_ticking(struct http_server *s);
+void	server_unref(struct http_server *s);	/* a handle is closed; with the last one the server goes */
+/* http_listen.c */
+void	listeners_resume(struct http_server *s);	/* accept again: a connection closed, or could */
+void	listeners_close(struct http_server *s);
 /* http_req.c */
 void	conn_refuse(struct conn *c, int status, const char *word, const char *detail, const char *allow);
 bool	conn_unread_is_small(const struct conn *c);

@@ -277,7 +277,7 @@ run(struct seen *s, enum http_side side, bool to_head, const char *input, size_t
 	http_parser_next(p, to_head);
 	while (got >= 0 && (at < len || got != HTTP_GOT_MORE)) {
 		size_t n = len - at < piece ? len - at : piece;
-		char *copy = malloc(n + 1);		/* its own, so that a read beyond it is seen */
+		char *copy = malloc(n > 0 ? n : 1);	/* its own, so that a read beyond it is seen */
 
 		memcpy(copy, input + at, n);
 		got = http_parser_run(p, copy, n, &used);
