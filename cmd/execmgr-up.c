@@ -6,10 +6,10 @@
 
 #include "base/diag.h"
 #include "base/opt.h"
-#include "deploy/find.h"
-#include "deploy/guard.h"
-#include "deploy/local.h"
-#include "deploy/rundir.h"
+#include "local/find.h"
+#include "local/guard.h"
+#include "local/local.h"
+#include "local/rundir.h"
 
 #define START_DEFAULT_MS 120000		/* the executor's own limit for a kernel is 60 s */
 

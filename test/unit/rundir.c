@@ -12,7 +12,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "deploy/rundir.h"
+#include "local/rundir.h"
 
 static char dir[RUNDIR_MAX];
 

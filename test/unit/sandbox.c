@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "deploy/sandbox.h"
+#include "local/sandbox.h"
 
 static const struct sandbox_bind binds[] = {
 	{ "/usr", "/usr", false },

@@ -12,10 +12,10 @@
 #include "base/clock.h"
 #include "base/diag.h"
 #include "base/json.h"
-#include "deploy/child.h"
-#include "deploy/guard.h"
-#include "deploy/local.h"
-#include "deploy/rundir.h"
+#include "local/child.h"
+#include "local/guard.h"
+#include "local/local.h"
+#include "local/rundir.h"
 #include "http/http_client.h"
 
 #define POLL_MS		20	/* between two looks at something that is about to be there */

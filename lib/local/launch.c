@@ -6,9 +6,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "deploy/child.h"
-#include "deploy/launch.h"
-#include "deploy/rundir.h"
+#include "local/child.h"
+#include "local/launch.h"
+#include "local/rundir.h"
 
 #define PROBE_MS	10000
 #define PROBE_PROGRAM	"/usr/bin/true"

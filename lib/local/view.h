@@ -5,8 +5,8 @@
 #ifndef VIEW_H
 #define VIEW_H
 
-#include "argv.h"
-#include "sandbox.h"
+#include "local/argv.h"
+#include "local/sandbox.h"
 
 struct view {
 	struct sandbox_bind *bind;	/* strings are the view's */

@@ -14,7 +14,7 @@
 
 #include "base/clock.h"
 #include "base/proc.h"
-#include "deploy/child.h"
+#include "local/child.h"
 
 enum step { STEP_FORK, STEP_PARENT, STEP_FDS, STEP_SESSION, STEP_STAGE, STEP_USER, STEP_CWD, STEP_EXEC };
 

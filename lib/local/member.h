@@ -10,7 +10,7 @@
 #include <sys/types.h>
 #include <uv.h>
 
-#include "child.h"
+#include "local/child.h"
 
 #define MEMBER_TAIL	2048	/* bytes kept of what it last wrote */
 

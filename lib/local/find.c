@@ -3,7 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "deploy/find.h"
+#include "local/find.h"
 
 static int
 try(const char *dir, size_t len, const char *name, char ret[static PATH_MAX])

@@ -16,8 +16,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "launch.h"
-#include "types.h"
+#include "local/launch.h"
+#include "deploy/types.h"
 
 struct local_conf {
 	struct types		 types;

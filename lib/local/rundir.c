@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "deploy/rundir.h"
+#include "local/rundir.h"
 
 #define NAME_CHARS	10	/* of 32 letters each: 50 bits of chance */
 

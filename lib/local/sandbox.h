@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "argv.h"
+#include "local/argv.h"
 
 /* Places inside. */
 #define SANDBOX_WORK		"/work"

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
-#include "deploy/view.h"
+#include "local/view.h"
 
 /* On a merged-/usr system all but the first are links into it. */
 static const char *const root_names[] = { "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32" };

@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <stdarg.h>
 
-#include "deploy/argv.h"
+#include "local/argv.h"
 
 void
 argv_release(struct argv *a)

@@ -10,9 +10,9 @@
 #include <sys/types.h>
 
 #include "base/buf.h"
-#include "member.h"
-#include "rundir.h"
-#include "view.h"
+#include "local/member.h"
+#include "local/rundir.h"
+#include "local/view.h"
 
 struct launch {				/* the same for all executors of a pool */
 	const char	   *rundir;

@@ -2,7 +2,7 @@
 #include <ctype.h>
 #include <errno.h>
 
-#include "deploy/sandbox.h"
+#include "local/sandbox.h"
 
 /* Of the caller's environment an executor gets these. */
 static const char *const env_names[] = {

@@ -11,9 +11,9 @@
 #include "base/clock.h"
 #include "base/diag.h"
 #include "base/proc.h"
-#include "deploy/child.h"
-#include "deploy/guard.h"
-#include "deploy/rundir.h"
+#include "local/child.h"
+#include "local/guard.h"
+#include "local/rundir.h"
 
 #define SWEEP_MS	5000	/* killed processes are gone in milliseconds, unless the kernel itself is stuck on them */
 #define SPARED_MAX	256

@@ -5,7 +5,7 @@
 
 #include "base/buf.h"
 #include "base/diag.h"
-#include "deploy/member.h"
+#include "local/member.h"
 
 #define PAUSE_MIN_MS	100
 #define PAUSE_MAX_MS	30000
