@@ -199,16 +199,13 @@ make_dirs(struct executor *e)
 }
 
 static void
-listen_or_die(struct executor *e)
+listen_or_die(struct executor *e, struct endpoint at)
 {
 	struct http_server_conf conf = HTTP_SERVER_CONF_INIT;
-	struct endpoint at;
 	const char *why;
 	struct buf url = BUF_INIT;
 	int r;
 
-	if (uri_make_endpoint(bind_addr, (uint16_t)port, &at, &why) < 0)
-		opt_refuse(&usage, "--bind %s: %s", bind_addr, why);
 	conf.on_request = routes_on_request;
 	conf.arg = &e->routes;
 	e->server = http_server_new(e->loop, &conf);
@@ -300,6 +297,8 @@ main(int argc, char **argv)
 {
 	struct executor e = { .loop = uv_default_loop() };
 	enum diag_level level;
+	struct endpoint at;
+	const char *why;
 	struct rlimit nofile;
 	uv_work_t work;
 	int n;
@@ -312,6 +311,8 @@ main(int argc, char **argv)
 		opt_refuse(&usage, "--log-level %s: must be error, warning, info or debug", log_level);
 	if (strcmp(transport, "auto") != 0 && strcmp(transport, "ipc") != 0 && strcmp(transport, "tcp") != 0)
 		opt_refuse(&usage, "--transport %s: must be ipc, tcp or auto", transport);
+	if (uri_make_endpoint(bind_addr, (uint16_t)port, &at, &why) < 0)
+		opt_refuse(&usage, "--bind %s: %s", bind_addr, why);
 	diag_set_level(level);
 	guard_self();
 	if (notify_fd >= 0)
@@ -327,7 +328,7 @@ main(int argc, char **argv)
 		.spec = &e.spec, .timeout_ms = timeout_ms, .start_ms = start_ms,
 		.max_output_bytes = max_output_bytes, .started_ms = clock_mono_ms(),
 	};
-	listen_or_die(&e);
+	listen_or_die(&e, at);
 	watch_signal(&e, &e.on_child, on_child, SIGCHLD);
 	watch_signal(&e, &e.on_term, on_signal, SIGTERM);
 	watch_signal(&e, &e.on_int, on_signal, SIGINT);

@@ -279,7 +279,7 @@ print(glob.glob(os.environ["IPYTHONDIR"] + "/../c.json"))'
 }
 
 @test "bad options, addresses and kernels are refused in one line" {
-	export JUPYTER_PATH=$T/jupyter
+	export JUPYTER_PATH=$T/jupyter TMPDIR=$T
 	mkdir -p "$T/jupyter/kernels/gone" "$T/jupyter/kernels/bad"
 	echo '{"argv":["/no/such/program","{connection_file}"]}' >"$T/jupyter/kernels/gone/kernel.json"
 	echo '{"argv":' >"$T/jupyter/kernels/bad/kernel.json"
@@ -305,6 +305,7 @@ print(glob.glob(os.environ["IPYTHONDIR"] + "/../c.json"))'
 		78|-k bad -p 0|bad/kernel.json
 		73|--work-dir /no/such/dir -p 0|/no/such/dir
 	END
+	[ "$(find "$T" -maxdepth 1 -name 'execmgr-*' | wc -l)" = 0 ]
 	executor
 	run --separate-stderr -69 timeout 10 executor-jupyter -p "${URL##*:}"
 	[[ $stderr == *"${URL##*:}"* ]]
@@ -312,4 +313,5 @@ print(glob.glob(os.environ["IPYTHONDIR"] + "/../c.json"))'
 	[[ $stderr == *192.0.2.1* ]]
 	EXECUTION_TIMEOUT=never run --separate-stderr -64 timeout 10 executor-jupyter -p 0
 	[[ $stderr == *EXECUTION_TIMEOUT* ]]
+	[ "$(find "$T" -maxdepth 1 -name 'execmgr-*' | wc -l)" = 1 ]
 }
