@@ -195,14 +195,16 @@ http_req_fail_with(struct http_req *req, int status, const char *word, const cha
 void
 http_req_fail(struct http_req *req, enum fault fault, const char *fmt, ...)
 {
-	char detail[1024];
+	struct buf detail = BUF_INIT;
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(detail, sizeof(detail), fmt, ap);
+	buf_vprintf(&detail, fmt, ap);
 	va_end(ap);
-	detail[0] = (char)toupper((unsigned char)detail[0]);
-	http_req_fail_with(req, fault_status(fault), fault_word(fault), detail, NULL, 0);
+	if (detail.len > 0)
+		detail.data[0] = (char)toupper((unsigned char)detail.data[0]);
+	http_req_fail_with(req, fault_status(fault), fault_word(fault), buf_str(&detail), NULL, 0);
+	buf_release(&detail);
 }
 
 /* An answer of the server's own, where there is no request or no handler; the connection goes with it. */
