@@ -122,16 +122,29 @@ list_of_one(struct writer *w, const char *key, const char *item)
 	close_list(w);
 }
 
-/* What every service is denied: capabilities, more of them by setuid programs, more processes, a writable root. */
+/*
+ * What every service is denied: more than its share of the machine (cpus and memory NULL: as much as there is; Compose refuses
+ * a pids_limit beside these), capabilities, more of them by setuid programs, a writable root.
+ */
 static void
-confinement(struct writer *w, int pids)
+confinement(struct writer *w, const char *cpus, const char *memory, int pids)
 {
 	char n[16];
 
+	open_map(w, "deploy");
+	open_map(w, "resources");
+	open_map(w, "limits");
+	if (cpus != NULL)
+		pair(w, "cpus", cpus);
+	if (memory != NULL)
+		pair(w, "memory", memory);
+	snprintf(n, sizeof n, "%d", pids);
+	pair_word(w, "pids", n);
+	close_map(w);
+	close_map(w);
+	close_map(w);
 	list_of_one(w, "cap_drop", "ALL");
 	list_of_one(w, "security_opt", "no-new-privileges:true");
-	snprintf(n, sizeof n, "%d", pids);
-	pair_word(w, "pids_limit", n);
 	pair_word(w, "read_only", "true");
 }
 
@@ -167,7 +180,7 @@ manager(struct writer *w, const struct plan *p)
 	close_map(w);
 	close_list(w);
 	list_of_one(w, "networks", "default");
-	confinement(w, p->pids);
+	confinement(w, NULL, NULL, p->pids);
 	list_of_one(w, "tmpfs", "/tmp:mode=1777");
 	close_map(w);
 }
@@ -181,15 +194,7 @@ executor(struct writer *w, const struct plan *p, const struct plan_executor *e)
 	pair_word(w, "restart", "unless-stopped");
 	published(w, p->bind, e->port, PLAN_EXECUTOR_PORT);
 	list_of_one(w, "networks", "default");
-	open_map(w, "deploy");
-	open_map(w, "resources");
-	open_map(w, "limits");
-	pair(w, "cpus", p->cpus);
-	pair(w, "memory", p->memory);
-	close_map(w);
-	close_map(w);
-	close_map(w);
-	confinement(w, p->pids);
+	confinement(w, p->cpus, p->memory, p->pids);
 	open_list(w, "tmpfs");
 	string(w, "/tmp:mode=1777");
 	string(w, "/work:mode=1777");

@@ -35,7 +35,9 @@ has_yaml() { "$PYTHON" -c 'import yaml' 2>/dev/null || skip "python3-yaml is not
 			"[['ALL'], ['no-new-privileges:true'], True, '$s']" ]
 		[ "$(yaml docker-compose.yml "all(p.startswith('127.0.0.1:') for p in d['services']['$s']['ports'])")" = True ]
 	done
-	[ "$(yaml docker-compose.yml 'd["services"]["executor-000"]["deploy"]["resources"]["limits"]')" = "{'cpus': '0.25', 'memory': '256M'}" ]
+	[ "$(yaml docker-compose.yml 'd["services"]["executor-000"]["deploy"]["resources"]["limits"]')" = \
+		"{'cpus': '0.25', 'memory': '256M', 'pids': 256}" ]
+	[ "$(yaml docker-compose.yml 'd["services"]["manager"]["deploy"]["resources"]["limits"]')" = "{'pids': 256}" ]
 	[ "$(yaml docker-compose.yml 'd["services"]["manager"]["volumes"][0]["source"], d["services"]["manager"]["volumes"][0]["read_only"]')" = \
 		"('./container_config.json', True)" ]
 	[ "$(yaml docker-compose.yml 'd["services"]["manager"]["volumes"][0]["target"] == d["services"]["manager"]["environment"]["CONTAINER_CONFIG_PATH"]')" = True ]
