@@ -188,7 +188,7 @@ void
 uri_encode(const char *text, size_t len, struct buf *out)
 {
 	for (size_t i = 0; i < len; i++)
-		if (isalnum((unsigned char)text[i]) || strchr("-._~", text[i]))
+		if (isalnum((unsigned char)text[i]) || (text[i] != '\0' && strchr("-._~", text[i])))
 			buf_putc(out, text[i]);
 		else
 			buf_printf(out, "%%%02X", (unsigned char)text[i]);

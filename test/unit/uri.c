@@ -78,6 +78,18 @@ queries_are_decoded(void **state)
 }
 
 static void
+all_but_unreserved_characters_are_escaped(void **state)
+{
+	static const char text[] = "aZ09-._~\0 %/?&=+\n\xc3\xa9";
+	struct buf b = BUF_INIT;
+
+	(void)state;
+	uri_encode(text, sizeof text - 1, &b);
+	assert_string_equal(buf_str(&b), "aZ09-._~%00%20%25%2F%3F%26%3D%2B%0A%C3%A9");
+	buf_release(&b);
+}
+
+static void
 ids_are_plain_decimals(void **state)
 {
 	static const char *const bad[] = { "", "-1", "+1", "007", "1e3", "99999999999", "2147483648", "1 ", " 1", "0x1", "1.0", "a" };
@@ -98,6 +110,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(urls_are_taken_apart_or_refused_with_a_reason),
 		cmocka_unit_test(queries_are_decoded),
+		cmocka_unit_test(all_but_unreserved_characters_are_escaped),
 		cmocka_unit_test(ids_are_plain_decimals),
 	};
 
