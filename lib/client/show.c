@@ -140,37 +140,60 @@ show_stream(const struct show *s, struct json item)
 	return r;
 }
 
-/* The traceback, and what the error is where the traceback does not say so: that of a time limit tells only of an interrupt. */
+/*
+ * Does a traceback say what the error is?  That of a time limit does not: it tells of an interrupt.  Its last line names the error, or
+ * its value is in it somewhere (not every language puts that last); Python's SyntaxError has a value that is not in its traceback.
+ */
+static bool
+says(const struct buf *traceback, const struct buf *name, const struct buf *value)
+{
+	const char *text = buf_str(traceback), *last;
+	size_t end = traceback->len;
+
+	if (traceback->len == 0 || (value->len > 0 && strstr(text, buf_str(value)) != NULL))
+		return traceback->len > 0;
+	while (end > 0 && strchr(" \n", text[end - 1]) != NULL)
+		end--;
+	for (last = text + end; last > text && last[-1] != '\n'; )
+		last--;
+	return name->len > 0 && strncmp(last, buf_str(name), name->len) == 0 && strchr(": \n", last[name->len]) != NULL;
+}
+
+/* The traceback, then the error's own line where the traceback lacks it. */
 static int
 show_error(const struct show *s, struct json item)
 {
-	struct buf b = BUF_INIT, value = BUF_INIT;
+	struct buf b = BUF_INIT, name = BUF_INIT, value = BUF_INIT;
 	struct json v;
 	int r;
 
 	if (json_get(item, "traceback", &v))
 		add_text(v, "\n", &b);
 	end_line(&b);
+	if (json_get(item, "name", &v))
+		add_text(v, "", &name);
 	if (json_get(item, "value", &v))
 		add_text(v, "", &value);
-	if (b.len == 0 || strstr(buf_str(&b), buf_str(&value)) == NULL) {
-		if (json_get(item, "name", &v))
-			add_text(v, "", &b);
-		buf_puts(&b, value.len > 0 ? ": " : "");
+	if (!says(&b, &name, &value)) {
+		buf_add(&b, buf_str(&name), name.len);
+		buf_puts(&b, name.len > 0 && value.len > 0 ? ": " : "");
 		buf_add(&b, buf_str(&value), value.len);
 		end_line(&b);
 	}
 	r = emit(s, STDERR_FILENO, &b);
+	buf_release(&name);
 	buf_release(&value);
 	buf_release(&b);
 	return r;
 }
 
-static void
+/* Returns whether a picture of it is in a file now. */
+static bool
 save_bundle(struct show *s, struct json data)
 {
 	struct json_iter it = { 0 };
 	struct json mime, value;
+	bool saved = false;
 
 	while (json_next(data, &it, &mime, &value)) {
 		const char *extension = image_extension(mime);
@@ -180,6 +203,7 @@ save_bundle(struct show *s, struct json data)
 		if (extension == NULL)
 			continue;
 		r = image_save(s->save_dir, extension, value, &s->next_image, &path);
+		saved |= r == 0;
 		if (r == 0)
 			diag(DIAG_WARN, "saved %s", buf_str(&path));
 		else if (r == -EBADMSG)
@@ -190,8 +214,10 @@ save_bundle(struct show *s, struct json data)
 			s->ex = r == -EBADMSG ? EX_PROTOCOL : r == -ENOSPC || r == -EIO ? EX_IOERR : EX_CANTCREAT;
 		buf_release(&path);
 	}
+	return saved;
 }
 
+/* A saved picture's text/plain only stands in for it ("<Figure size 640x480 with 1 Axes>"). */
 static int
 show_bundle(struct show *s, struct json item)
 {
@@ -202,6 +228,8 @@ show_bundle(struct show *s, struct json item)
 
 	if (!json_get(item, "data", &data) || data.kind != JSON_OBJECT)
 		return 0;
+	if (s->save_dir != NULL && save_bundle(s, data))
+		return 0;
 	if (json_get(data, "text/plain", &plain)) {
 		add_text(plain, "", &b);
 		end_line(&b);
@@ -209,8 +237,6 @@ show_bundle(struct show *s, struct json item)
 	} else if (json_next(data, &it, &mime, &plain))
 		diag(DIAG_INFO, "an output has no text/plain, only %.*s: --json shows it", (int)mime.len, mime.p);
 	buf_release(&b);
-	if (r == 0 && s->save_dir != NULL)
-		save_bundle(s, data);
 	return r;
 }
 

@@ -110,6 +110,22 @@ POST /deallocate/9" ]
 	[ "$stderr" = 'E: v' ]
 }
 
+@test "an error's own line comes after a traceback that does not name it, and never twice" {
+	pool python
+	while IFS='|' read -r want body; do
+		answer 0 '{"outputs":[{"type":"error",'"$body"'}]}'
+		[ "$(exec-run -c x 2>&1 || echo "exit $?")" = "$(printf '%b\nexit 1' "$want")" ]
+	done <<-'END'
+		KeyboardInterrupt: \nTimeoutError: Execution timed out after 1 seconds|"name":"TimeoutError","value":"Execution timed out after 1 seconds","traceback":["KeyboardInterrupt: "]
+		  a b\nSyntaxError: invalid syntax|"name":"SyntaxError","value":"invalid syntax (1.py, line 1)","traceback":["  a b\nSyntaxError: invalid syntax\n"]
+		E: |"name":"E","value":"","traceback":["E: "]
+		Es: \nE|"name":"E","value":"","traceback":["Es: "]
+		V: a\nb|"name":"V","value":"a\nb","traceback":["V: a","b"]
+		Error: x\n at f|"name":"Error","value":"x","traceback":["Error: x"," at f"]
+		only a value|"value":"only a value"
+	END
+}
+
 @test "the exit status says what happened, with and without a status in the answer" {
 	pool python
 	while read -r want body; do
@@ -168,6 +184,7 @@ POST /deallocate/9" ]
 	[ "$stderr" = "exec-run: saved $T/plots/image-001.png
 exec-run: saved $T/plots/image-002.svg
 exec-run: saved $T/plots/image-003.jpg" ]
+	[ -z "$output" ]
 	[ "$(od -An -tx1 "$T/plots/image-001.png")" = ' 89 50 4e 47 0d 0a 1a 0a' ]
 	[ "$(cat "$T/plots/image-002.svg")" = '<svg></svg>' ]
 	run -0 --separate-stderr exec-run -q --json --save "$T/plots" -c x
