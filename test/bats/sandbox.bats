@@ -243,7 +243,7 @@ must_raise() {
 @test "started by root, an executor is another user outside, each its own" {
 	[ "$(id -u)" = 0 ] || skip "not root"
 	local uids
-	uids=$(for p in $(pgrep -f '^/usr/bin/python3 -m ipykernel'); do
+	uids=$(for p in $(pgrep -f '^/usr/bin/python3 .*-m ipykernel'); do
 		grep -qs "^NSpid:.*	[0-9]" "/proc/$p/status" || continue
 		grep -qsz "GIVEN=yes" "/proc/$p/environ" && awk '/^Uid:/ { print $2 }' "/proc/$p/status"
 	done | sort -u)
