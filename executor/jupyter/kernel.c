@@ -848,9 +848,3 @@ kernel_work_dir(const struct kernel *k)
 {
 	return or_null(&k->process.work_dir);
 }
-
-const char *
-kernel_private_dir(const struct kernel *k)
-{
-	return or_null(&k->process.private_dir);
-}

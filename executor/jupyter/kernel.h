@@ -63,9 +63,8 @@ const struct kernel_info *kernel_info(const struct kernel *k);
 const char *kernel_phase(const struct kernel *k);	/* what a start is waiting for, in words */
 const char *kernel_log(const struct kernel *k);		/* the end of what it wrote while nothing ran */
 uint64_t kernel_refused(const struct kernel *k);	/* wrong messages dropped */
-/* Its directories, to be removed when all its processes are gone; either NULL where there is none. */
+/* Its working directory, to be removed when all its processes are gone; NULL where there is none. */
 const char *kernel_work_dir(const struct kernel *k);
-const char *kernel_private_dir(const struct kernel *k);
 
 /* Content of an execute_request; code is a JSON string. */
 void	kernel_format_request(struct buf *out, const char *code, size_t len, bool silent, bool store_history, bool stdin_allowed);

@@ -30,7 +30,7 @@
 #define DESCRIPTORS 4096
 #define ANSWERS_MS 1000		/* after the kernel's end: until the last answers must have been taken */
 
-static const char *bind_addr = "127.0.0.1", *kernel_name = "python3", *workspace = "/code", *work_dir, *log_level = "info";
+static const char *bind_addr = "127.0.0.1", *kernel_name = "python3", *workspace = "/code", *work_dir, *scratch, *log_level = "info";
 static const char *transport = "auto";
 static int64_t port = 8432, notify_fd = -1, max_output_bytes = 128 << 20;
 static int64_t timeout_ms = 180000, start_ms = 60000;
@@ -48,6 +48,8 @@ static const struct opt table[] = {
 	{ 0, "workspace", "DIR", "folder whose files each new kernel runs first", OPT_STRING, &workspace, 0, 0,
 	    "WORKSPACE_FOLDER" },
 	{ 0, "work-dir", "DIR", "where kernels' working directories are made", OPT_STRING, &work_dir, 0, 0, "WORK_DIR" },
+	{ 0, "scratch", "DIRS", "directories, separated by colons, to be emptied before each new kernel", OPT_STRING, &scratch, 0, 0,
+	    "SCRATCH_DIRS" },
 	{ 0, "transport", "KIND", "ipc, tcp or auto: how the kernel is spoken to", OPT_STRING, &transport, 0, 0, NULL },
 	{ 0, "log-level", "LEVEL", "error, warning, info or debug", OPT_STRING, &log_level, 0, 0, "LOG_LEVEL" },
 	{ 0, "notify-fd", "FD", "write a newline to FD when listening", OPT_INT, &notify_fd, 0, 65535, NULL },
@@ -58,7 +60,7 @@ static const struct opt_usage usage = {
 	.name = "executor-jupyter",
 	.purpose = "HTTP in front of one Jupyter kernel",
 	.synopsis = "[-b ADDR] [-p PORT] [-k NAME] [--timeout SECONDS] [--start-timeout SECONDS] "
-	    "[--max-output-bytes N] [--workspace DIR] [--work-dir DIR] [--transport KIND] "
+	    "[--max-output-bytes N] [--workspace DIR] [--work-dir DIR] [--scratch DIRS] [--transport KIND] "
 	    "[--log-level LEVEL] [--notify-fd FD]",
 	.table = table,
 };
@@ -177,9 +179,11 @@ find_kernel(struct executor *e)
 static void
 make_dirs(struct executor *e)
 {
-	const char *tmp = getenv("TMPDIR");
+	const char *tmp = getenv("RUNTIME_DIRECTORY");		/* systemd.exec(5); execmgr-up gives it too */
 	int r;
 
+	if (!tmp || !*tmp)
+		tmp = getenv("TMPDIR");
 	/* Socket paths lie below and have at most 107 bytes: a long TMPDIR will not do. */
 	if (!tmp || tmp[0] != '/' || strlen(tmp) > 50)
 		tmp = "/tmp";
@@ -190,6 +194,8 @@ make_dirs(struct executor *e)
 		scratch_remove(buf_str(&e->runtime_dir));
 		diag_die(EX_CANTCREAT, "--work-dir %s: %s", work_dir, strerror(r));
 	}
+	if (work_dir && *work_dir && !(work_dir = realpath(work_dir, NULL)))	/* a link put in its place is not followed */
+		diag_die(EX_OSERR, "out of memory");
 	if (!work_dir || !*work_dir) {
 		buf_printf(&e->own_work, "%s/work", buf_str(&e->runtime_dir));
 		work_dir = buf_str(&e->own_work);
@@ -337,7 +343,7 @@ main(int argc, char **argv)
 	e.last_answers.data = &e;
 	e.runner = runner_new(&(struct runner_conf){
 		.loop = e.loop, .spec = &e.spec, .runtime_dir = buf_str(&e.runtime_dir), .work_base = work_dir,
-		.nofile = nofile, .workspace = workspace && *workspace ? workspace : NULL, .start_ms = start_ms,
+		.scratch = scratch, .nofile = nofile, .workspace = workspace && *workspace ? workspace : NULL, .start_ms = start_ms,
 		.use_ipc = strcmp(transport, "ipc") == 0 || (strcmp(transport, "auto") == 0 && e.spec.is_ipykernel),
 		.on_stopped = on_stopped, .arg = &e,
 	});

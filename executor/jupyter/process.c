@@ -189,7 +189,8 @@ is_own(const char *variable)
 {
 	static const char *const own[] = {
 		"NOTIFY_SOCKET=", "LISTEN_FDS=", "LISTEN_PID=", "LISTEN_FDNAMES=", "WATCHDOG_USEC=", "WATCHDOG_PID=",
-		"JPY_PARENT_PID=", "IPYTHONDIR=", "PWD=", "OLDPWD=",
+		
+		"RUNTIME_DIRECTORY=", "JPY_PARENT_PID=", "IPYTHONDIR=", "PWD=", "OLDPWD=",
 	};
 
 	for (size_t i = 0; i < sizeof own / sizeof *own; i++)

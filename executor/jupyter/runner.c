@@ -25,6 +25,7 @@ enum state {
 	STARTING,
 	SERVING,
 	CLEARING,	/* the old kernel's processes are being killed */
+	CLEANING,	/* what it left in its directories is being removed */
 	PAUSING,	/* the last starts failed */
 	STOPPED
 };
@@ -42,12 +43,18 @@ struct runner {
 	bool		 stopping;
 	int64_t		 ready_ms, clear_until_ms;
 	struct buf	 why;		/* of the last failure */
-	struct buf	 old_work, old_private;	/* directories of the kernel being cleared */
+	struct buf	 old_work;	/* directory of the kernel being cleared */
 	uv_timer_t	 step;		/* of the state: clearing, pausing */
 	uv_timer_t	 limit;		/* of the cell that runs, or of the stop */
 	uv_timer_t	 wait;		/* of the cells that wait for a kernel */
-	unsigned	 removals;	/* of directories under way, in libuv's threads */
+	uv_work_t	 cleaning;
 };
+
+static bool
+is_clearing(const struct runner *r)
+{
+	return r->state == CLEARING || r->state == CLEANING;
+}
 
 static void start_kernel(struct runner *r);
 static void run_next(struct runner *r);
@@ -356,40 +363,42 @@ on_gone(void *arg, const char *why)
 /* ---- replacing it ---- */
 
 static void
-on_removed(uv_work_t *work, int status)
+empty_dir(const struct runner *r, const char *path)
 {
-	struct runner *r = *(struct runner **)((char *)work + sizeof *work);
+	int err = scratch_empty(path, r->conf.runtime_dir);
 
-	(void)status;
-	r->removals--;
-	free(work);
+	if (err < 0)		/* a mount point stays */
+		diag(err == -EBUSY ? DIAG_DEBUG : DIAG_WARN, "%s: cannot be emptied: %s", path, strerror(-err));
 }
 
+/*
+ * Nothing that a kernel left is there for the next one, and what the next one needs is, whatever became of it.
+ * In a thread: there may be a hundred thousand files.  The loop's side leaves old_work alone meanwhile.
+ */
 static void
-remove_dir(uv_work_t *work)
+clean(uv_work_t *work)
 {
-	const char *path = (char *)work + sizeof *work + sizeof(struct runner *);
-	int r = scratch_remove(path);
+	struct runner *r = work->data;
+	const char *p = r->conf.scratch, *end;
+	struct buf dir = BUF_INIT;
+	int err;
 
-	if (r < 0)
-		diag(DIAG_WARN, "%s: cannot be removed: %s", path, strerror(-r));
-}
-
-/* In a thread: a tenant may have left a hundred thousand files. */
-static void
-remove_later(struct runner *r, struct buf *path)
-{
-	uv_work_t *work;
-
-	if (path->len > 0 && (work = malloc(sizeof *work + sizeof r + path->len + 1)) != NULL) {
-		memcpy((char *)work + sizeof *work, &r, sizeof r);
-		memcpy((char *)work + sizeof *work + sizeof r, path->data, path->len + 1);
-		if (uv_queue_work(r->conf.loop, work, remove_dir, on_removed) == 0)
-			r->removals++;
-		else
-			free(work);
+	if (r->old_work.len > 0 && (err = scratch_remove(buf_str(&r->old_work))) < 0)
+		diag(DIAG_WARN, "%s: cannot be removed: %s", buf_str(&r->old_work), strerror(-err));
+	for (; p && *p; p = *end ? end + 1 : end) {
+		end = p + strcspn(p, ":");
+		buf_reset(&dir);
+		buf_add(&dir, p, (size_t)(end - p));
+		if (dir.len > 0)
+			empty_dir(r, buf_str(&dir));
 	}
-	buf_reset(path);
+	buf_release(&dir);
+	if ((err = scratch_restore(r->conf.runtime_dir)) < 0)
+		diag(DIAG_WARN, "%s: %s", r->conf.runtime_dir, strerror(-err));
+	else
+		empty_dir(r, r->conf.runtime_dir);
+	if ((err = scratch_restore(r->conf.work_base)) < 0)
+		diag(DIAG_WARN, "%s: %s", r->conf.work_base, strerror(-err));
 }
 
 static void
@@ -408,18 +417,12 @@ on_step(uv_timer_t *timer)
 	start_kernel(timer->data);
 }
 
-/* All that the old kernel started is gone, or as good as. */
+/* A new start: now, or after a pause. */
 static void
-cleared(struct runner *r)
+go_on(struct runner *r)
 {
 	int64_t ms;
 
-	remove_later(r, &r->old_work);
-	remove_later(r, &r->old_private);
-	if (r->stopping) {
-		stopped(r);
-		return;
-	}
 	if (r->failures < 2) {		/* a first failure may be bad luck, a port taken: tried again at once */
 		start_kernel(r);
 		return;
@@ -431,6 +434,30 @@ cleared(struct runner *r)
 	if (r->failures - 2 < 5)
 		ms = (int64_t)PAUSE_MS << (r->failures - 2);
 	uv_timer_start(&r->step, on_step, (uint64_t)ms, 0);
+}
+
+static void
+on_cleaned(uv_work_t *work, int status)
+{
+	struct runner *r = work->data;
+
+	(void)status;
+	buf_reset(&r->old_work);
+	if (r->stopping)
+		stopped(r);
+	else
+		go_on(r);
+}
+
+/* All that the old kernel started is gone, or as good as. */
+static void
+cleared(struct runner *r)
+{
+	r->state = CLEANING;
+	if (uv_queue_work(r->conf.loop, &r->cleaning, clean, on_cleaned) < 0) {
+		clean(&r->cleaning);
+		on_cleaned(&r->cleaning, 0);
+	}
 }
 
 void
@@ -472,10 +499,8 @@ set_path(struct buf *out, const char *path)
 static void
 clear_kernel(struct runner *r)
 {
-	if (r->kernel) {
+	if (r->kernel)
 		set_path(&r->old_work, kernel_work_dir(r->kernel));
-		set_path(&r->old_private, kernel_private_dir(r->kernel));
-	}
 	kernel_free(&r->kernel);
 	r->state = CLEARING;
 	r->clear_until_ms = clock_mono_ms() + CLEAR_MAX_MS;
@@ -513,9 +538,9 @@ replace_kernel(struct runner *r, const char *why)
 bool
 runner_restart(struct runner *r)
 {
-	if (r->restarting && (r->state == CLEARING || r->state == STARTING))
+	if (r->restarting && (is_clearing(r) || r->state == STARTING))
 		return false;
-	if (r->state == CLEARING || r->stopping)
+	if (is_clearing(r) || r->stopping)
 		return false;
 	diag(DIAG_INFO, "kernel: restart asked for");
 	r->restarting = true;
@@ -565,7 +590,8 @@ runner_new(const struct runner_conf *conf)
 	uv_timer_init(conf->loop, &r->step);
 	uv_timer_init(conf->loop, &r->limit);
 	uv_timer_init(conf->loop, &r->wait);
-	r->step.data = r->limit.data = r->wait.data = r;
+	r->step.data = r->limit.data = r->wait.data = r->cleaning.data = r;
+	clean(&r->cleaning);		/* an executor before this one may have been killed */
 	start_kernel(r);
 	return r;
 }
@@ -580,7 +606,8 @@ on_stop_limit(uv_timer_t *timer)
 		uv_timer_start(timer, on_stop_limit, STOP_KILL_MS, 0);
 		return;
 	}
-	replace_kernel(r, "The executor was stopped");
+	if (!is_clearing(r))
+		replace_kernel(r, "The executor was stopped");
 }
 
 void
@@ -591,8 +618,8 @@ runner_stop(struct runner *r)
 	r->stopping = true;
 	refuse_queue(r, "The executor is stopping");
 	uv_timer_stop(&r->wait);
-	if (r->state == CLEARING)
-		return;			/* cleared() goes on */
+	if (is_clearing(r))
+		return;			/* on_cleaned() goes on */
 	uv_timer_stop(&r->step);
 	if (r->running)
 		uv_timer_start(&r->limit, on_stop_limit, STOP_FINISH_MS, 0);
@@ -609,7 +636,6 @@ runner_free(struct runner **rp)
 		return;
 	buf_release(&r->why);
 	buf_release(&r->old_work);
-	buf_release(&r->old_private);
 	free(r);
 	*rp = NULL;
 }
@@ -637,7 +663,8 @@ runner_reason(const struct runner *r)
 	case IDLE:	return "kernel_not_started";
 	case PAUSING:	return "kernel_dead";
 	case STARTING:
-	case CLEARING:	return r->restarting ? "kernel_restarting" : "kernel_starting";
+	case CLEARING:
+	case CLEANING:	return r->restarting ? "kernel_restarting" : "kernel_starting";
 	default:	return NULL;
 	}
 }

@@ -25,7 +25,8 @@ struct cell;
 struct runner_conf {
 	uv_loop_t	*loop;
 	const struct kernelspec *spec;
-	const char	*runtime_dir, *work_base;
+	const char	*runtime_dir, *work_base;	/* all that is in the first is the kernels' */
+	const char	*scratch;	/* further directories that are theirs alone, separated by colons; NULL: none */
 	const char	*workspace;	/* NULL: none */
 	bool		 use_ipc;
 	struct rlimit	 nofile;	/* the kernel's limit of descriptors */

@@ -315,3 +315,35 @@ print(glob.glob(os.environ["IPYTHONDIR"] + "/../c.json"))'
 	[[ $stderr == *EXECUTION_TIMEOUT* ]]
 	[ "$(find "$T" -maxdepth 1 -name 'execmgr-*' | wc -l)" = 1 ]
 }
+
+@test "the executor's own directories removed, closed or replaced by a cell: the next kernel starts all the same" {
+	local dir
+	executor
+	until_ready
+	for how in 'shutil.rmtree(d)' 'os.chmod(d, 0)' 'shutil.rmtree(d); os.symlink("/", d)' 'shutil.rmtree(d); open(d, "w")'; do
+		cell "import os, shutil; d = os.path.dirname(os.path.dirname(os.getcwd())); print(d); $how" >"$T/answer"
+		dir=$(text <"$T/answer")
+		[[ $dir == "$T"/execmgr-* ]]
+		post /restart >/dev/null
+		[ "$(cell 'print(40 + 2)' | text)" = 42 ]
+		[ "$(stat -c %F:%a "$dir")" = directory:700 ]
+	done
+}
+
+@test "directories named as scratch are emptied between two kernels, whatever is in them; the executor's own stays" {
+	mkdir -p "$T/scratch/x" "$T/other"
+	touch "$T/other/kept" "$T/scratch/x/before"
+	TMPDIR=$T/scratch RUNTIME_DIRECTORY=$T/scratch spawn executor.log executor-jupyter -p 0 --workspace "$T/none" \
+		--scratch "$T/scratch:$T/nonesuch"
+	eventually 100 grep -q 'listening on' "$T/executor.log"
+	URL=$(sed -n 's/.*listening on //p' "$T/executor.log")
+	until_ready
+	[ ! -e "$T/scratch/x" ]
+	cell "import os
+os.chdir('$T/scratch')
+os.makedirs('.r1/a/b'); open('secret', 'w').write('of a tenant'); os.symlink('$T/other', 'link'); os.mkdir('closed', 0)
+for i in range(2000): os.mkdir('d'); os.chdir('d')" | jq -e '.status == "ok"'
+	post /restart >/dev/null
+	[ "$(cell "import os; print(len(os.listdir('$T/scratch')))" | text)" = 1 ]
+	[ -e "$T/other/kept" ]
+}

@@ -141,6 +141,80 @@ directories_closed_by_their_modes_are_removed(void **state)
 	buf_release(&a);
 }
 
+/* Directories that have the names which removal might give to others, each with more below. */
+static void
+names_chosen_to_be_in_the_way_are_not(void **state)
+{
+	struct buf a = BUF_INIT;
+	char name[64];
+	int fd;
+
+	(void)state;
+	assert_int_equal(scratch_make("/tmp", "sc", &a), 0);
+	fd = open_dir(buf_str(&a));
+	for (int i = 1; i <= 200; i++) {
+		snprintf(name, sizeof name, ".r%d", i);
+		assert_int_equal(mkdirat(fd, name, 0700), 0);
+		snprintf(name, sizeof name, ".r%d/x", i);
+		assert_int_equal(mkdirat(fd, name, 0700), 0);
+		snprintf(name, sizeof name, ".r%d/x/y", i);
+		assert_int_equal(mkdirat(fd, name, 0700), 0);
+	}
+	close(fd);
+	assert_int_equal(scratch_remove(buf_str(&a)), 0);
+	buf_release(&a);
+}
+
+static void
+a_directory_is_emptied_but_for_what_is_spared(void **state)
+{
+	struct buf a = BUF_INIT, b = BUF_INIT;
+	int fd;
+
+	(void)state;
+	assert_int_equal(scratch_make("/tmp", "sc", &a), 0);
+	fd = open_dir(buf_str(&a));
+	assert_int_equal(mkdirat(fd, "kept", 0700), 0);
+	touch(fd, "kept/file");
+	assert_int_equal(mkdirat(fd, "gone", 0700), 0);
+	touch(fd, "gone/file");
+	touch(fd, "file");
+	buf_printf(&b, "%s/kept", buf_str(&a));
+	assert_int_equal(scratch_empty(buf_str(&a), buf_str(&b)), 0);
+	assert_int_equal(faccessat(fd, "kept/file", F_OK, 0), 0);
+	assert_int_equal(faccessat(fd, "gone", F_OK, 0), -1);
+	assert_int_equal(faccessat(fd, "file", F_OK, 0), -1);
+	close(fd);
+	assert_int_equal(scratch_remove(buf_str(&a)), 0);
+	assert_int_equal(scratch_empty(buf_str(&a), NULL), -ENOENT);
+	buf_release(&a);
+	buf_release(&b);
+}
+
+static void
+a_directory_is_restored_whatever_became_of_it(void **state)
+{
+	struct buf a = BUF_INIT;
+	struct stat st;
+
+	(void)state;
+	assert_int_equal(scratch_make("/tmp", "sc", &a), 0);
+	assert_int_equal(rmdir(buf_str(&a)), 0);
+	assert_int_equal(scratch_restore(buf_str(&a)), 0);
+	assert_int_equal(chmod(buf_str(&a), 0), 0);
+	assert_int_equal(scratch_restore(buf_str(&a)), 0);
+	assert_int_equal(lstat(buf_str(&a), &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0700);
+	assert_int_equal(rmdir(buf_str(&a)), 0);
+	assert_int_equal(symlink("/", buf_str(&a)), 0);
+	assert_int_equal(scratch_restore(buf_str(&a)), 0);
+	assert_int_equal(lstat(buf_str(&a), &st), 0);
+	assert_true(S_ISDIR(st.st_mode));
+	assert_int_equal(scratch_remove(buf_str(&a)), 0);
+	assert_int_equal(scratch_restore("/tmp/no/such"), -ENOENT);
+	buf_release(&a);
+}
+
 int
 main(void)
 {
@@ -150,6 +224,9 @@ main(void)
 		cmocka_unit_test(a_wide_tree_is_removed),
 		cmocka_unit_test(symbolic_links_are_removed_not_followed),
 		cmocka_unit_test(directories_closed_by_their_modes_are_removed),
+		cmocka_unit_test(names_chosen_to_be_in_the_way_are_not),
+		cmocka_unit_test(a_directory_is_emptied_but_for_what_is_spared),
+		cmocka_unit_test(a_directory_is_restored_whatever_became_of_it),
 	};
 
 	return cmocka_run_group_tests_name("scratch", tests, NULL, NULL);
