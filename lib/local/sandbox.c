@@ -84,6 +84,8 @@ sandbox_env(char *const *caller, bool sandboxed, const char *const *extra, size_
 		argv_setenv(&env, "USER", "executor");
 		argv_setenv(&env, "LOGNAME", "executor");
 		argv_setenv(&env, "WORK_DIR", SANDBOX_WORK);
+		argv_setenv(&env, "SCRATCH_DIRS", SANDBOX_SCRATCH);
+		argv_setenv(&env, "RUNTIME_DIRECTORY", SANDBOX_RUN);
 	}
 	if (!argv_getenv(&env, "LANG"))
 		argv_setenv(&env, "LANG", "C.UTF-8");
@@ -164,6 +166,7 @@ sandbox_options(const struct sandbox *s, struct argv *ret_options)
 	add_tmpfs(&o, "/dev/shm");
 	add_tmpfs(&o, "/tmp");
 	add_tmpfs(&o, SANDBOX_WORK);
+	add_tmpfs(&o, SANDBOX_RUN);
 	for (size_t i = 0; i < s->nbind; i++)
 		add(&o, s->bind[i].is_link ? "--symlink" : "--ro-bind", s->bind[i].from, s->bind[i].at);
 	add(&o, "--ro-bind", "/proc/sys", "/proc/sys");		/* root outside could write there, by its uid alone */

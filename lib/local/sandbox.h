@@ -16,6 +16,8 @@
 /* Places inside. */
 #define SANDBOX_WORK		"/work"
 #define SANDBOX_SOCKET_DIR	"/executor/socket"
+#define SANDBOX_RUN		"/executor/run"		/* the executor's own */
+#define SANDBOX_SCRATCH		"/tmp:/dev/shm:" SANDBOX_WORK ":" SANDBOX_RUN
 #define SANDBOX_BIN		"/executor/bin"
 #define SANDBOX_JUPYTER		"/executor/jupyter"
 #define SANDBOX_ID		1000		/* uid and gid inside, whoever starts it */

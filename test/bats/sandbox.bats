@@ -303,3 +303,23 @@ must_raise() {
 	run -0 execmgr-up --probe
 	[ -z "$output" ]
 }
+
+@test "what a session leaves behind is gone for the next one, and what it filled up is empty" {
+	cell 1 >/dev/null <<-'EOF'
+		import os
+		for d in '/tmp', '/dev/shm', '/work', '/executor/run':
+		    with open(d + '/secret', 'wb') as f:
+		        f.write(b'of a tenant')
+		        f.flush()
+		        s = os.statvfs(d)
+		        os.posix_fallocate(f.fileno(), 11, s.f_bavail * s.f_frsize - 65536)
+	EOF
+	curl -sf -X POST "$URL/session/1/restart" >/dev/null
+	run -0 cell 1 <<-'EOF'
+		import os
+		print([d for d in ('/tmp', '/dev/shm', '/work', '/executor/run') if os.path.exists(d + '/secret')])
+		print(all(os.statvfs(d).f_bavail * os.statvfs(d).f_frsize > 1000 << 20 for d in ('/tmp', '/dev/shm', '/work')))
+		print(len(os.listdir('/work')), len(os.listdir('/executor/run')))
+	EOF
+	[ "$output" = $'[]\nTrue\n1 1' ]
+}
