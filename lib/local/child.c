@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/proc.h"
 #include "local/child.h"
+#include "local/guard.h"
 
 enum step { STEP_FORK, STEP_PARENT, STEP_FDS, STEP_SESSION, STEP_STAGE, STEP_USER, STEP_CWD, STEP_EXEC };
 
@@ -116,6 +117,41 @@ fail(int report, enum step step, int r)
 	_exit(127);
 }
 
+/*
+ * Between us and the program: whatever that leaves behind is re-parented to this process, which ends it before it reports the
+ * program's end as its own.  Signals are passed on.  Returns in the program's process only.
+ */
+static void
+mind(int report)
+{
+	sigset_t all, none;
+	pid_t self = getpid(), pid, ended;
+	int status = 0, sig, r;
+
+	if ((r = proc_become_subreaper()) < 0)
+		fail(report, STEP_FORK, r);
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &none);
+	pid = fork();
+	if (pid < 0)
+		fail(report, STEP_FORK, -errno);
+	if (pid == 0) {
+		if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != self)
+			fail(report, STEP_PARENT, -ESRCH);
+		sigprocmask(SIG_SETMASK, &none, NULL);
+		return;
+	}
+	close_range(CHILD_PASS_FD, UINT_MAX, 0);	/* our parent's own */
+	for (ended = 0; ended != pid;) {
+		while ((ended = waitpid(-1, &status, WNOHANG)) > 0 && ended != pid)
+			;
+		if (ended != pid && sigwait(&all, &sig) == 0 && sig != SIGCHLD)
+			kill(pid, sig);
+	}
+	guard_sweep(NULL, 0);
+	_exit(child_exit_status(status));
+}
+
 /* Nothing here may allocate: it runs between fork and exec. */
 static void
 run_child(const struct child_spec *spec, pid_t parent, int report)
@@ -138,6 +174,8 @@ run_child(const struct child_spec *spec, pid_t parent, int report)
 		umask(077);
 	if (spec->cwd && chdir(spec->cwd) < 0)
 		fail(report, STEP_CWD, -errno);
+	if (spec->minded)
+		mind(report);
 	execve(spec->path, spec->argv, spec->envp);
 	fail(report, STEP_EXEC, -errno);
 }

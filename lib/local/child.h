@@ -39,6 +39,7 @@ struct child_spec {
 	bool		 foreground;
 	pid_t		 group;
 	const struct child_stage *stage;	/* NULL: none */
+	bool		 minded;	/* a process between us and the program ends all that the program leaves behind */
 };
 
 /* 0 once exec has succeeded; -errno of the step that failed, with its name in *ret_step (static text). */

@@ -249,6 +249,7 @@ plan_env(const struct launch *l, const struct launch_slot *slot, struct plan *p)
 	} else {
 		buf_printf(&text, "%s/work", slot->dir);
 		argv_setenv(&p->env, "WORK_DIR", buf_str(&text));
+		argv_setenv(&p->env, "RUNTIME_DIRECTORY", slot->dir);	/* goes with the pool, however the executor ends */
 		buf_reset(&text);
 		buf_printf(&text, "%s/in/sock", slot->dir);
 		argv_setenv(&p->env, "EXECUTOR_SOCKET", buf_str(&text));
@@ -296,8 +297,10 @@ plan_make(const struct launch *l, const struct launch_slot *slot, const char *pr
 		r = plan_sandbox(l, slot, p, !l->custom && !program);
 		p->spec.path = l->bwrap;
 		p->spec.envp = no_env;		/* else its first process would show ours to /proc/1/environ */
-	} else
+	} else {
+		p->spec.minded = true;		/* bwrap's first process does the same */
 		p->spec.cwd = argv_getenv(&p->env, "WORK_DIR");
+	}
 	if (program)
 		argv_add(&p->argv, program);
 	else

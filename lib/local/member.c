@@ -12,6 +12,7 @@
 #define LONG_LIFE_MS	60000
 #define LINE_MAX_BYTES	1000	/* a longer line is said in pieces */
 #define TAIL_LINES	8
+#define DRAIN_BYTES	(1 << 20)	/* as much as a pipe may hold */
 
 struct member_out {
 	uv_pipe_t	 pipe;
@@ -96,20 +97,22 @@ on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *b)
 	}
 }
 
-/* What a member wrote just before its end may still be in the pipe. */
+/* What a member wrote just before its end may still be in the pipe.  What it has left behind may still fill that. */
 static void
 drain(struct member *m)
 {
+	size_t left = DRAIN_BYTES;
 	uv_os_fd_t fd;
 	uv_buf_t b;
 	ssize_t n;
 
-	while (m->out && uv_fileno((uv_handle_t *)&m->out->pipe, &fd) == 0) {
+	while (m->out && left > 0 && uv_fileno((uv_handle_t *)&m->out->pipe, &fd) == 0) {
 		b = uv_buf_init(m->out->bytes, sizeof m->out->bytes);
 		n = read(fd, b.base, b.len);
 		if (n <= 0)
 			break;
 		on_read((uv_stream_t *)&m->out->pipe, n, &b);
+		left -= (size_t)n < left ? (size_t)n : left;
 	}
 }
 

@@ -418,3 +418,20 @@ on_terminal() {		# WORD KEYS CMD…
 	run -130 on_terminal waiting '\x03' execmgr-up -v -p 0 --sandbox "$ISOLATION" --executor "$T/slow" -- true
 	nothing_left
 }
+
+@test "what an executor without a sandbox leaves behind when it is killed is ended before it is started again" {
+	spawn up.out execmgr-up -p 0 --sandbox none --executor "$TINY"
+	UP=$!
+	eventually 300 grep -q url "$T/up.out"
+	URL=$(sed -n 's/.*"url":"\([^"]*\)".*/\1/p' "$T/up.out")
+	run_code 0 "import subprocess; print(subprocess.Popen(['setsid', 'sleep', '7391']).pid)"
+	local orphan
+	eventually 50 pgrep -f 'sleep 7391'
+	orphan=$(pgrep -fx 'sleep 7391')
+	run_code 0 'import os; os.kill(os.getpid(), 9)'
+	eventually 100 session_says 0 'print(45)' 45
+	gone "$orphan"
+	grep -q 'executor-000: ended with status 137; it is started again' "$T/up.out"
+	stop "$UP"
+	nothing_left
+}
