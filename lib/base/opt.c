@@ -185,7 +185,7 @@ set(const struct opt_usage *u, const struct opt *o, const char *from, const char
 		if (r == -EINVAL)
 			opt_refuse(u, "%s %s: not a number of seconds", from, text);
 		if (r == -ERANGE)
-			opt_refuse(u, "%s %s: must be %g to %g seconds", from, text, (double)o->min / 1000, (double)o->max / 1000);
+			opt_refuse(u, "%s %s: must be %.10g to %.10g seconds", from, text, (double)o->min / 1000, (double)o->max / 1000);
 		return;
 	}
 }
