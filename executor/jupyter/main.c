@@ -219,9 +219,7 @@ listen_or_die(struct executor *e, struct endpoint at)
 		diag_die(EX_OSERR, "out of memory");
 	if ((r = http_server_listen(e->server, &at, &why)) < 0) {
 		scratch_remove(buf_str(&e->runtime_dir));
-		uri_format_endpoint(&at, &url);
-		diag_die(r == -EADDRINUSE || r == -EADDRNOTAVAIL || r == -EACCES ? EX_UNAVAILABLE : EX_OSERR,
-		    "%s: %s", buf_str(&url), why);
+		diag_die(r == -EADDRINUSE || r == -EADDRNOTAVAIL || r == -EACCES ? EX_UNAVAILABLE : EX_OSERR, "%s", why);
 	}
 	if (!at.is_unix)
 		at.port = http_server_port(e->server);
