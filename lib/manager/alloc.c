@@ -227,11 +227,11 @@ hand_over(struct alloc *a)
 
 static void	prepared(void *arg, struct container *ct, int err);
 
-/* A client that ended its side while it waited is either patient or dead; a dead one must not take a container with it. */
+/* A client that has ended its side is either patient or dead; a dead one must not take a container with it. */
 static void
 hand_over_unless_dead(struct alloc *a)
 {
-	if (!http_req_half_closed(a->req)) {
+	if (http_req_is_present(a->req)) {
 		hand_over(a);
 		return;
 	}
@@ -300,7 +300,7 @@ alloc_begin(struct manager *m, struct http_req *req, struct pool_type *t, int64_
 	struct alloc *a;
 	int r = pool_take(m->pool, t, manager_now(m), &ct);
 
-	if (r == 0 && needs_no_look(m, ct)) {
+	if (r == 0 && needs_no_look(m, ct) && http_req_is_present(req)) {
 		grant(m, req, ct, owner);
 		return;
 	}

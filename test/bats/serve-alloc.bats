@@ -129,6 +129,18 @@ teardown() { leave; }
 	[ "$(post '/allocate?wait=5' | jq .container_id)" = 0 ]
 }
 
+@test "a client that is gone when its request is read takes no container with it" {
+	fakes -n 2
+	manager
+	settle
+	kill -STOP "$MP"
+	for i in 1 2; do
+		$PYTHON "$TOP/test/fake/raw.py" "${M#http://}" 'send:POST /allocate HTTP/1.1\r\nHost: x\r\n\r\n'
+	done
+	kill -CONT "$MP"
+	until_status '.allocated_containers == 0 and .available_containers == 2' 60
+}
+
 @test "a client that has ended its side but lives gets its container, also after a wait" {
 	fakes -n 1
 	manager
