@@ -598,11 +598,13 @@ http_call_write(struct http_call *call, const void *bytes, size_t len)
 	size_t pending;
 
 	assert(!call->finished);
-	if (call->error != 0 || (call->link != NULL && call->link->io.error != 0) || len == 0)
-		return true;				/* on_end is on its way */
 	if (call->left >= 0) {
 		assert(len <= (uint64_t)call->left);
 		call->left -= (int64_t)len;
+	}
+	if (call->error != 0 || (call->link != NULL && call->link->io.error != 0) || len == 0)
+		return true;				/* on_end is on its way */
+	if (call->left >= 0) {
 		call_put(call, bytes, len, NULL, small && call->left > 0);
 	} else {
 		call_put(call, size, (size_t)snprintf(size, sizeof(size), "%zx\r\n", len), NULL, true);

@@ -388,6 +388,23 @@ stat_is() {	# ADDRESS TEXT
 	eventually 50 grep -q "^gone /never" "$T/origin.log"
 }
 
+@test "an origin that resets while its last bytes are on their way is an error here, not the end" {
+	broken 'until:\r\n\r\n' ready
+	exec 9<>"/dev/tcp/127.0.0.1/$PORT"
+	printf 'POST /proxy/echo HTTP/1.1\r\nHost: a\r\nContent-Length: 300000\r\n\r\n' >&9
+	head -c 200000 /dev/zero >&9
+	eventually 100 grep -q ready "$T/broken.log"
+	kill -STOP "$PID"
+	head -c 100000 /dev/zero >&9
+	kill -KILL "${PIDS[0]}"
+	eventually 100 gone "${PIDS[0]}"
+	kill -CONT "$PID"
+	head -1 <&9 >"$T/answer"
+	exec 9>&-
+	[[ $(cat "$T/answer") == "HTTP/1.1 502"* ]]
+	[ "$(status "http://$A/hello")" = 200 ]
+}
+
 @test "a client that ends its writing side gets its answers" {
 	serve one -p 0
 	run raw "$A" "send:GET /hello HTTP/1.1\r\n${H}\r\nGET /slow?ms=300 HTTP/1.1\r\n${H}\r\n" shut recv
