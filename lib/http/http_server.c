@@ -192,8 +192,8 @@ deliver_end(struct conn *c)
 	struct http_req *req = &c->req;
 	struct buf all = req->all;
 
-	if (req->delivered || !req->reading)
-		return;
+	if (c->state != CONN_REQUEST || req->delivered || !req->reading)
+		return;					/* the last piece of the body may have been answered: req is gone */
 	if (!http_parser_complete(c->parser) && req->all_error == 0)
 		return;
 	req->delivered = true;

@@ -405,6 +405,13 @@ stat_is() {	# ADDRESS TEXT
 	[ "$(status "http://$A/hello")" = 200 ]
 }
 
+@test "an answer given with the last piece of a body is the end of the request, though the connection is to be closed" {
+	serve one -p 0
+	run raw "$A" "send:POST /first HTTP/1.1\r\n${H}Connection: close\r\nContent-Length: 3\r\n\r\nabc" recv
+	[[ $output == "HTTP/1.1 200"*3 ]]
+	! grep -q late "$T/one.log"
+}
+
 @test "a client that ends its writing side gets its answers" {
 	serve one -p 0
 	run raw "$A" "send:GET /hello HTTP/1.1\r\n${H}\r\nGET /slow?ms=300 HTTP/1.1\r\n${H}\r\n" shut recv

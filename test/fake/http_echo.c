@@ -4,6 +4,8 @@
  *   /hello            "hello\n"
  *   /head             the request's method, target and fields as text
  *   /echo             the body, streamed back (chunked where its length was not declared)
+ *   /first            how many bytes the first piece of the body has, with no look at the rest; writes "late" on stdout where
+ *                     more of the request is delivered after that
  *   /sink             the body thrown away; how many bytes it had
  *   /all?max=N        the body read whole, at most N bytes (413 beyond)
  *   /flood?bytes=N    N bytes, as fast as the client takes them
@@ -176,7 +178,35 @@ answer_echo(struct http_req *req)
 	http_req_begin(req, 200, NULL, 0, h->body == HTTP_BODY_CHUNKED ? -1 : (int64_t)h->length);
 }
 
-/* ---- /sink, /all ---- */
+/* ---- /first, /sink, /all ---- */
+
+static bool first_answered;
+
+static void
+first_data(struct http_req *req, const char *bytes, size_t len)
+{
+	char text[32];
+
+	(void)bytes;
+	first_answered = true;
+	http_req_reply(req, 200, "text/plain", text, (size_t)snprintf(text, sizeof(text), "%zu\n", len), NULL, 0);
+}
+
+static void
+first_end(struct http_req *req)
+{
+	if (first_answered)
+		puts("late"), fflush(stdout);
+	else
+		http_req_reply(req, 200, "text/plain", "0\n", 2, NULL, 0);
+}
+
+static void
+answer_first(struct http_req *req)
+{
+	first_answered = false;
+	http_req_read(req, first_data, first_end);
+}
 
 static void
 sink_data(struct http_req *req, const char *bytes, size_t len)
@@ -482,6 +512,8 @@ on_request(void *arg, struct http_req *req)
 		answer_head(req);
 	else if (under(t, "/echo"))
 		answer_echo(req);
+	else if (under(t, "/first"))
+		answer_first(req);
 	else if (under(t, "/sink"))
 		answer_sink(req);
 	else if (under(t, "/all"))
