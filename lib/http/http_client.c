@@ -94,6 +94,7 @@ struct http_client {
 	TAILQ_HEAD(, http_call)	 calls, later;
 	struct http_fetches	 fetches;
 	uv_prepare_t		 prepare;
+	uv_idle_t		 idler;		/* active where `later` is not empty, to keep the loop from waiting */
 	uv_timer_t		 timer;
 	uint64_t		 tick;
 	size_t			 handles;	/* libuv holds: with the last one a freed client goes */
@@ -102,6 +103,7 @@ struct http_client {
 };
 
 static void	on_later(uv_prepare_t *h);
+static void	on_idle(uv_idle_t *h);
 static void	on_tick(uv_timer_t *t);
 static void	dial_next(struct dial *d);
 
@@ -282,8 +284,10 @@ call_later(struct http_call *call)
 	if (call->is_later)
 		return;
 	call->is_later = true;
-	if (TAILQ_EMPTY(&c->later))
+	if (TAILQ_EMPTY(&c->later)) {
 		uv_prepare_start(&c->prepare, on_later);
+		uv_idle_start(&c->idler, on_idle);
+	}
 	TAILQ_INSERT_TAIL(&c->later, call, later);
 }
 
@@ -846,6 +850,13 @@ http_call_start(struct http_client *c, const struct http_call_spec *spec)
 
 /* ---- the client ---- */
 
+/* Only keeps the loop from waiting: a prepare handle that is started by another one's callback is not called in that turn. */
+static void
+on_idle(uv_idle_t *h)
+{
+	(void)h;
+}
+
 static void
 on_later(uv_prepare_t *h)
 {
@@ -867,6 +878,7 @@ on_later(uv_prepare_t *h)
 				call->spec.on_drain(call->spec.arg);
 		}
 	}
+	uv_idle_stop(&c->idler);
 	uv_prepare_stop(h);
 }
 
@@ -931,9 +943,10 @@ http_client_new(uv_loop_t *loop, const struct http_client_conf *conf)
 	TAILQ_INIT(&c->later);
 	TAILQ_INIT(&c->fetches);
 	uv_prepare_init(loop, &c->prepare);
+	uv_idle_init(loop, &c->idler);
 	uv_timer_init(loop, &c->timer);
-	c->prepare.data = c->timer.data = c;
-	c->handles = 2;
+	c->prepare.data = c->idler.data = c->timer.data = c;
+	c->handles = 3;
 	return c;
 }
 
@@ -962,5 +975,6 @@ http_client_free(struct http_client **pc)
 	while ((l = TAILQ_FIRST(&c->links)) != NULL)
 		link_close(l, false);
 	uv_close((uv_handle_t *)&c->prepare, on_own_handle_closed);
+	uv_close((uv_handle_t *)&c->idler, on_own_handle_closed);
 	uv_close((uv_handle_t *)&c->timer, on_own_handle_closed);
 }

@@ -16,6 +16,13 @@
 static void	update_reading(struct conn *c);
 static void	on_later(uv_prepare_t *h);
 
+/* Only keeps the loop from waiting: a prepare handle that is started by another one's callback is not called in that turn. */
+static void
+on_idle(uv_idle_t *h)
+{
+	(void)h;
+}
+
 /* ---- time ---- */
 
 static bool
@@ -117,8 +124,10 @@ conn_later(struct conn *c)
 	if (c->is_later || c->state == CONN_CLOSED)
 		return;
 	c->is_later = true;
-	if (TAILQ_EMPTY(&s->later))
+	if (TAILQ_EMPTY(&s->later)) {
 		uv_prepare_start(&s->prepare, on_later);
+		uv_idle_start(&s->idler, on_idle);
+	}
 	TAILQ_INSERT_TAIL(&s->later, c, later);
 	s->nlater++;
 }
@@ -441,12 +450,6 @@ on_written(struct http_io *io)
 }
 
 static void
-on_idle(uv_idle_t *h)
-{
-	(void)h;					/* only keeps the loop from waiting */
-}
-
-static void
 on_later(uv_prepare_t *h)
 {
 	struct http_server *s = h->data;
@@ -465,10 +468,8 @@ on_later(uv_prepare_t *h)
 			    c->stash.len > 0 ? c->stash.len - c->stash_at : 0);
 		settle(c);
 	}
-	if (s->nlater > 0) {				/* s->freed: none is left */
-		uv_idle_start(&s->idler, on_idle);
+	if (s->nlater > 0)				/* s->freed: none is left */
 		return;
-	}
 	uv_idle_stop(&s->idler);
 	uv_prepare_stop(h);
 }

@@ -388,6 +388,13 @@ stat_is() {	# ADDRESS TEXT
 	eventually 50 grep -q "^gone /never" "$T/origin.log"
 }
 
+@test "an answer given with the last piece of a body is the end of the request, though the connection is to be closed" {
+	serve one -p 0
+	run raw "$A" "send:POST /first HTTP/1.1\r\n${H}Connection: close\r\nContent-Length: 3\r\n\r\nabc" recv
+	[[ $output == "HTTP/1.1 200"*3 ]]
+	! grep -q late "$T/one.log"
+}
+
 @test "an origin that resets while its last bytes are on their way is an error here, not the end" {
 	broken 'until:\r\n\r\n' ready
 	exec 9<>"/dev/tcp/127.0.0.1/$PORT"
@@ -405,11 +412,28 @@ stat_is() {	# ADDRESS TEXT
 	[ "$(status "http://$A/hello")" = 200 ]
 }
 
-@test "an answer given with the last piece of a body is the end of the request, though the connection is to be closed" {
-	serve one -p 0
-	run raw "$A" "send:POST /first HTTP/1.1\r\n${H}Connection: close\r\nContent-Length: 3\r\n\r\nabc" recv
-	[[ $output == "HTTP/1.1 200"*3 ]]
-	! grep -q late "$T/one.log"
+@test "part of a body that waited behind another request goes on at once" {
+	behind
+	run -0 "$PYTHON" - "$PORT" <<-'END'
+	import socket, sys, time
+	s = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+	s.settimeout(20)
+
+	def until(end):
+	    seen = b""
+	    while not seen.endswith(end):
+	        seen += s.recv(65536)
+
+	began = time.monotonic()
+	for _ in range(40):
+	    s.sendall(b"GET /proxy/hello HTTP/1.1\r\nHost: a\r\n\r\n"
+	              b"POST /proxy/echo HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n12345")
+	    until(b"12345")
+	    s.sendall(b"67890")
+	    until(b"67890")
+	took = time.monotonic() - began
+	assert took < 1.5, took			# a tick of the clock each: 4 s
+	END
 }
 
 @test "a client that ends its writing side gets its answers" {
