@@ -4,6 +4,7 @@
 #include <netdb.h>
 #include <strings.h>
 #include <sys/queue.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "http/http_client_impl.h"
@@ -88,7 +89,8 @@ struct http_client {
 	uv_loop_t		*loop;
 	struct http_client_conf	 conf;
 	TAILQ_HEAD(, pool)	 pools[POOLS];
-	struct links		 links;		/* all of them */
+	struct links		 links;		/* all of them, open */
+	size_t			 nlinks, links_cap;
 	struct links		 idle;		/* of all pools, the longest idle first */
 	TAILQ_HEAD(, dial)	 dials;
 	TAILQ_HEAD(, http_call)	 calls, later;
@@ -221,6 +223,7 @@ link_close(struct link *l, bool reset)
 	reset = reset && l->state == LINK_BUSY && !l->io.is_unix;
 	l->state = LINK_CLOSED;
 	TAILQ_REMOVE(&l->client->links, l, all);
+	l->client->nlinks--;
 	pool_put(l->client, l->pool);
 	if (!reset || uv_tcp_close_reset(&l->io.u.tcp, on_link_closed) < 0)
 		uv_close(&l->io.u.handle, on_link_closed);
@@ -658,6 +661,16 @@ http_call_cancel(struct http_call *call)
 
 /* ---- connecting ---- */
 
+/* The longest idle goes.  False: none is. */
+static bool
+evict(struct http_client *c)
+{
+	if (TAILQ_EMPTY(&c->idle))
+		return false;
+	link_close(TAILQ_FIRST(&c->idle), false);
+	return true;
+}
+
 static struct link *
 link_new(struct http_client *c, const struct endpoint *to)
 {
@@ -665,6 +678,8 @@ link_new(struct http_client *c, const struct endpoint *to)
 
 	if (l == NULL)
 		return NULL;
+	if (c->nlinks >= c->links_cap)
+		evict(c);
 	l->client = c;
 	l->parser = http_parser_new(HTTP_ANSWERS, c->conf.header_bytes, 0, on_data, l);
 	l->pool = l->parser != NULL ? pool_get(c, to) : NULL;
@@ -676,6 +691,7 @@ link_new(struct http_client *c, const struct endpoint *to)
 		return NULL;
 	}
 	c->handles++;
+	c->nlinks++;
 	TAILQ_INSERT_TAIL(&c->links, l, all);
 	return l;
 }
@@ -736,7 +752,9 @@ dial_next(struct dial *d)
 		if (to->is_unix)
 			uv_pipe_connect(&d->connect, &d->link->io.u.pipe, to->path, on_connected);
 		else
-			r = uv_tcp_connect(&d->connect, &d->link->io.u.tcp, d->next->ai_addr, on_connected);
+			do
+				r = uv_tcp_connect(&d->connect, &d->link->io.u.tcp, d->next->ai_addr, on_connected);
+			while ((r == -EMFILE || r == -ENFILE) && evict(d->client));
 		if (r == 0) {
 			d->connecting = true;
 			if (d->next != NULL)
@@ -925,6 +943,17 @@ http_client_fetches(struct http_client *c)
 	return &c->fetches;
 }
 
+/* The other half is the server's: see http_server.c. */
+static size_t
+links_cap(void)
+{
+	struct rlimit rl;
+
+	if (getrlimit(RLIMIT_NOFILE, &rl) < 0 || rl.rlim_cur == RLIM_INFINITY)
+		return SIZE_MAX;
+	return rl.rlim_cur > 24 ? (rl.rlim_cur - 16) / 2 : 4;
+}
+
 struct http_client *
 http_client_new(uv_loop_t *loop, const struct http_client_conf *conf)
 {
@@ -947,6 +976,7 @@ http_client_new(uv_loop_t *loop, const struct http_client_conf *conf)
 	uv_timer_init(loop, &c->timer);
 	c->prepare.data = c->idler.data = c->timer.data = c;
 	c->handles = 3;
+	c->links_cap = links_cap();
 	return c;
 }
 

@@ -239,6 +239,20 @@ refused_now() { run curl -s "$M/health"; [ "$status" = 7 ]; }
 	[ "$(code -X POST "$M/session/0/execute" -d '{}')" = 200 ]
 }
 
+@test "64 descriptors and 60 containers: connections that are idle make room, all are reached" {
+	local i
+	fakes -n 60
+	spawn serve.log bash -c "ulimit -n 64; exec execmgr-serve -c $T/cc.json -p 0"
+	MP=$!
+	eventually 100 grep -q 'listening on http' "$T/serve.log"
+	M=$(sed -n 's/.*listening on \(http.*\)/\1/p' "$T/serve.log")
+	until_status '.available_containers == 60' 300
+	for i in $(seq 0 59); do
+		[ "$(code -X POST "$M/session/$i/execute" -d '{}')" = 200 ]
+	done
+	[ "$(fds "$MP")" -le 64 ]
+}
+
 @test "a manager that was suspended takes nobody for dead" {
 	fakes -n 3
 	manager --probe-interval 0.2 --probe-timeout 1
