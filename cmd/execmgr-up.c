@@ -58,7 +58,7 @@ check_types(struct local_conf *conf)
 	if (r == -ENOMEM)
 		diag_die(EX_OSERR, "out of memory");
 	if (r < 0)
-		opt_refuse(&usage, "--types %s: %.*s: %s", o.types, (int)e.len, o.types + e.offset, e.what);
+		opt_refuse(&usage, "--types %.*s: %s", (int)e.len, o.types + e.offset, e.what);
 }
 
 /* Of several for one type the last counts. */

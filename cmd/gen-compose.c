@@ -69,12 +69,12 @@ name_for_compose(const char *path, struct buf *name)
 
 	if (len >= sizeof from || out_len >= sizeof from)
 		return diag_fail(EX_CANTCREAT, "%s: %s", path, strerror(ENAMETOOLONG));
-	snprintf(from, sizeof from, "%.*s", len > 0 ? (int)len : 1, len > 0 ? path : ".");
-	if (realpath(from, dir) == NULL)
-		return diag_fail(EX_CANTCREAT, "%s: %s", path, strerror(errno));
 	snprintf(from, sizeof from, "%.*s", out_len > 0 ? (int)out_len : 1, out_len > 0 ? output : ".");
 	if (realpath(from, beside) == NULL)
 		return diag_fail(EX_CANTCREAT, "%s: %s", output, strerror(errno));
+	snprintf(from, sizeof from, "%.*s", len > 0 ? (int)len : 1, len > 0 ? path : ".");
+	if (realpath(from, dir) == NULL)
+		return diag_fail(EX_CANTCREAT, "%s: %s", path, strerror(errno));
 	buf_printf(name, "%s/%s", strcmp(dir, beside) == 0 ? "." : strcmp(dir, "/") == 0 ? "" : dir, path + len);
 	return 0;
 }
@@ -96,20 +96,22 @@ static int
 write_files(const struct plan *plan, const char *config_path)
 {
 	struct buf compose = BUF_INIT, config = BUF_INIT;
-	struct output files[] = { { config_path, &config }, { output, &compose } };
+	struct output files[] = { { output, &compose }, { config_path, &config } }, *first = to_stdout() ? files + 1 : files;
 	size_t which = 0;
 	int r;
 
 	plan_format_config(plan, &config);
 	buf_puts(&compose, "# Written by gen-compose.\n");
 	if ((r = compose_yaml_format(plan, &compose)) == 0 && (r = buf_error(&config)) == 0)
-		r = output_write_all(files, to_stdout() ? 1 : 2, &which);
+		r = output_write_all(first, to_stdout() ? 1 : 2, &which);
 	if (r == -ENOMEM)
 		r = diag_fail(EX_OSERR, "out of memory");
 	else if (r < 0)
-		r = diag_fail(r == -ENOSPC || r == -EIO ? EX_IOERR : EX_CANTCREAT, "%s: %s", files[which].path, strerror(-r));
-	else if (to_stdout())
-		fwrite(buf_str(&compose), 1, compose.len, stdout);
+		r = diag_fail(r == -ENOSPC || r == -EIO ? EX_IOERR : EX_CANTCREAT, "%s: %s", first[which].path, strerror(-r));
+	else if (to_stdout() && fwrite(buf_str(&compose), 1, compose.len, stdout) < compose.len) {
+		r = diag_fail(EX_IOERR, "standard output: %s", strerror(errno));
+		clearerr(stdout);
+	}
 	buf_release(&compose);
 	buf_release(&config);
 	return r;

@@ -210,16 +210,15 @@ listen_or_die(struct executor *e, struct endpoint at)
 	struct http_server_conf conf = HTTP_SERVER_CONF_INIT;
 	const char *why;
 	struct buf url = BUF_INIT;
-	int r;
 
 	conf.on_request = routes_on_request;
 	conf.arg = &e->routes;
 	e->server = http_server_new(e->loop, &conf);
 	if (!e->server)
 		diag_die(EX_OSERR, "out of memory");
-	if ((r = http_server_listen(e->server, &at, &why)) < 0) {
+	if (http_server_listen(e->server, &at, &why) < 0) {
 		scratch_remove(buf_str(&e->runtime_dir));
-		diag_die(r == -EADDRINUSE || r == -EADDRNOTAVAIL || r == -EACCES ? EX_UNAVAILABLE : EX_OSERR, "%s", why);
+		diag_die(EX_OSERR, "%s", why);
 	}
 	if (!at.is_unix)
 		at.port = http_server_port(e->server);

@@ -779,7 +779,7 @@ local_run(struct local_conf *conf, int front_pipe, pid_t group)
 	if ((r = open_loop(&l, front_pipe)) < 0)
 		return diag_fail(EX_OSERR, "event loop: %s", strerror(-r));
 	if ((r = try_port(conf->port, &l.port)) < 0)
-		l.exit = diag_fail(EX_UNAVAILABLE, "127.0.0.1 port %u: %s", conf->port, strerror(-r));
+		l.exit = diag_fail(EX_OSERR, "127.0.0.1 port %u: %s", conf->port, strerror(-r));
 	else
 		l.exit = set_up(&l);
 	if (l.exit == EX_OK) {

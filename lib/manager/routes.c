@@ -236,7 +236,7 @@ refuse_type(struct manager *m, struct http_req *req, const char *name, size_t le
 {
 	struct buf b = BUF_INIT, detail = BUF_INIT;
 
-	buf_puts(&detail, "Unknown container type: ");
+	buf_puts(&detail, len > 0 ? "Unknown container type: " : "Unknown container type: it is empty");
 	buf_add(&detail, name, len);
 	json_put_open(&b, '{');
 	json_put_key(&b, "detail");

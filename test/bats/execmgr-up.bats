@@ -307,7 +307,7 @@ manager_pid() {
 @test "a port in use is told before anything starts" {
 	spawn_up
 	local port=${URL##*:}
-	run -69 --separate-stderr execmgr-up -p "$port" --sandbox "$ISOLATION" --executor "$TINY" -- true
+	run -71 --separate-stderr execmgr-up -p "$port" --sandbox "$ISOLATION" --executor "$TINY" -- true
 	[ "$stderr" = "execmgr-up: 127.0.0.1 port $port: Address already in use" ]
 }
 
@@ -318,8 +318,8 @@ manager_pid() {
 		[[ $stderr == *"$says"* ]] || { echo "$args: $stderr"; false; }
 		[ -z "$output" ]
 	done <<-'EOF'
-		-t python:0|--types python:0: python:0: the count must be 1 or more
-		-t a/b|--types a/b
+		-t python:0|--types python:0: the count must be 1 or more
+		-t x:1,a/b|--types a/b
 		-p 70000|--port 70000: must be 0 to 65535
 		-p x|--port x: not a whole number
 		--kernel r=ir|--kernel r=ir: no such type in --types python:1

@@ -307,9 +307,9 @@ print(glob.glob(os.environ["IPYTHONDIR"] + "/../c.json"))'
 	END
 	[ "$(find "$T" -maxdepth 1 -name 'execmgr-*' | wc -l)" = 0 ]
 	executor
-	run --separate-stderr -69 timeout 10 executor-jupyter -p "${URL##*:}"
+	run --separate-stderr -71 timeout 10 executor-jupyter -p "${URL##*:}"
 	[ "$stderr" = "executor-jupyter: $URL: Address already in use" ]
-	run --separate-stderr -69 timeout 10 executor-jupyter -p 0 -b 192.0.2.1
+	run --separate-stderr -71 timeout 10 executor-jupyter -p 0 -b 192.0.2.1
 	[[ $stderr == "executor-jupyter: http://192.0.2.1:0: "[A-Z]* ]]
 	EXECUTION_TIMEOUT=never run --separate-stderr -64 timeout 10 executor-jupyter -p 0
 	[[ $stderr == *EXECUTION_TIMEOUT* ]]

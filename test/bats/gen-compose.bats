@@ -128,13 +128,15 @@ has_yaml() { "$PYTHON" -c 'import yaml' 2>/dev/null || skip "python3-yaml is not
 	run -73 --separate-stderr gen-compose
 	[ "$stderr" = "gen-compose: docker-compose.yml: Is a directory" ]
 	[ "$(cat container_config.json)" = old ]
-	run -73 gen-compose -o none/x.yml
+	run -73 --separate-stderr gen-compose -o none/x.yml
+	[ "$stderr" = "gen-compose: none/x.yml: No such file or directory" ]
 	run -74 --separate-stderr gen-compose -c conf.json -o /dev/full
 	[ "$stderr" = "gen-compose: /dev/full: No space left on device" ]
 	[ ! -e conf.json ]
 	run -74 gen-compose -c container_config.json -o /dev/full
 	[ "$(cat container_config.json)" = old ]
-	run -74 bash -c 'gen-compose -o - >/dev/full'
+	run -74 --separate-stderr bash -c 'gen-compose -o - >/dev/full'
+	[ "$stderr" = "gen-compose: standard output: No space left on device" ]
 	run -74 bash -c 'gen-compose -o - >&-'
 	[ "$(ls)" = $'container_config.json\ndocker-compose.yml' ]
 }
