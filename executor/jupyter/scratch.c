@@ -2,6 +2,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/random.h>
@@ -11,6 +12,13 @@
 #include "scratch.h"
 
 #define ROUNDS_MAX 1000000	/* directories flattened: a bound for a tree that somebody still fills */
+
+#define MOUNTINFO_MAX ((size_t)4 << 20)	/* bytes: some 20,000 mounts */
+
+struct kept {			/* paths that stay, with all that leads to them */
+	char	**path;
+	size_t	  n;
+};
 
 struct names {			/* of directories moved up: none that a tenant can have used before */
 	uint32_t	 chance;
@@ -87,9 +95,96 @@ flatten(DIR *dir, int top, struct names *names, int *err)
 	return n;
 }
 
+/* ---- what stays ---- */
+
+static bool
+is_below(const char *path, const char *dir)
+{
+	size_t n = strlen(dir);
+
+	return strncmp(path, dir, n) == 0 && path[n] == '/';
+}
+
+/* Is dir/name kept, or on the way to something that is? */
+static bool
+leads_on(const struct kept *k, const char *dir, const char *name)
+{
+	size_t n = strlen(dir), len = strlen(name);
+
+	for (size_t i = 0; i < k->n; i++) {
+		const char *p = k->path[i];
+
+		if (is_below(p, dir) && strncmp(p + n + 1, name, len) == 0 && (p[n + 1 + len] == '/' || p[n + 1 + len] == '\0'))
+			return true;
+	}
+	return false;
+}
+
+static int
+keep(struct kept *k, const char *path)
+{
+	char **grown = realloc(k->path, (k->n + 1) * sizeof *grown);
+
+	if (!grown)
+		return -ENOMEM;
+	k->path = grown;
+	if ((k->path[k->n] = strdup(path)) == NULL)
+		return -ENOMEM;
+	k->n++;
+	return 0;
+}
+
+static void
+kept_release(struct kept *k)
+{
+	for (size_t i = 0; i < k->n; i++)
+		free(k->path[i]);
+	free(k->path);
+}
+
+/* mountinfo writes blank, tab, newline and backslash as \ooo: proc(5). */
+static void
+unescape(char *text)
+{
+	char *to = text;
+
+	for (const char *p = text; *p; p++)
+		if (*p == '\\' && p[1] >= '0' && p[1] <= '3' && p[2] >= '0' && p[2] <= '7' && p[3] >= '0' && p[3] <= '7') {
+			*to++ = (char)((p[1] - '0') << 6 | (p[2] - '0') << 3 | (p[3] - '0'));
+			p += 3;
+		} else
+			*to++ = *p;
+	*to = '\0';
+}
+
+/* Mount points below dir.  A device number does not tell: a directory may be mounted from the same file system. */
+static int
+keep_mounts(struct kept *k, const char *dir)
+{
+	struct buf text = BUF_INIT;
+	char *line, *end, *field, *rest;
+	int r = buf_read_file(&text, "/proc/self/mountinfo", MOUNTINFO_MAX);
+
+	for (line = text.data; r == 0 && line && *line; line = end) {
+		end = line + strcspn(line, "\n");
+		if (*end)
+			*end++ = '\0';
+		rest = line;
+		for (int i = 0; i < 5; i++)
+			field = strsep(&rest, " ");
+		if (!rest || !field)
+			continue;
+		unescape(field);
+		if (is_below(field, dir))
+			r = keep(k, field);
+	}
+	buf_release(&text);
+	return r == -ENOENT ? 0 : r;		/* no /proc: same_device() is what is left */
+}
+
 /* One pass over top: true if anything was achieved and something may be left. */
 static bool
-pass(DIR *top, const char *spared, struct names *names, int *err)
+pass(DIR *top, const char *path, const struct kept *kept, struct names *names, int *err)
 {
 	struct dirent *d;
 	DIR *sub;
@@ -97,7 +192,7 @@ pass(DIR *top, const char *spared, struct names *names, int *err)
 
 	rewinddir(top);
 	while ((d = readdir(top)) != NULL && names->serial < ROUNDS_MAX) {
-		if (is_dots(d->d_name) || (spared && strcmp(d->d_name, spared) == 0))
+		if (is_dots(d->d_name) || leads_on(kept, path, d->d_name))
 			continue;
 		if (unlinkat(dirfd(top), d->d_name, 0) == 0 || unlinkat(dirfd(top), d->d_name, AT_REMOVEDIR) == 0) {
 			n++;
@@ -120,24 +215,10 @@ pass(DIR *top, const char *spared, struct names *names, int *err)
 	return n > 0;
 }
 
-/* The name in `dir` by which path is known there, NULL: it does not lie directly in it. */
-static const char *
-name_in(const char *dir, const char *path)
-{
-	size_t n = strlen(dir);
-
-	while (n > 1 && dir[n - 1] == '/')
-		n--;
-	if (!path || strncmp(path, dir, n) != 0 || path[n] != '/' || path[n + 1] == '\0' || strchr(path + n + 1, '/'))
-		return NULL;
-	return path + n + 1;
-}
-
-int
-scratch_empty(const char *path, const char *spared)
+static int
+empty(const char *path, const struct kept *kept)
 {
 	struct names names = { 0 };
-	const char *name = name_in(path, spared);
 	DIR *top;
 	int err = 0;
 
@@ -148,9 +229,65 @@ scratch_empty(const char *path, const char *spared)
 		names.chance = (uint32_t)getpid();
 	do
 		err = 0;
-	while (pass(top, name, &names, &err) && names.serial < ROUNDS_MAX);
+	while (pass(top, path, kept, &names, &err) && names.serial < ROUNDS_MAX);
 	closedir(top);
 	return err;
+}
+
+/* The directories between dir and the kept path below it are not removed, but what else is in them is. */
+static int
+empty_between(const char *dir, const char *path, const struct kept *kept)
+{
+	char between[PATH_MAX];
+	int r = 0;
+
+	for (const char *p = strchr(path + strlen(dir) + 1, '/'); p && r == 0; p = strchr(p + 1, '/')) {
+		snprintf(between, sizeof between, "%.*s", (int)(p - path), path);
+		r = empty(between, kept);
+	}
+	return r;
+}
+
+/* The path by which mountinfo knows the directory; a link in the place of its last component is an error, not followed. */
+static int
+real_path(const char *path, char *ret)
+{
+	char link[48];
+	ssize_t n;
+	int fd = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+	n = readlink(link, ret, PATH_MAX - 1);
+	close(fd);
+	if (n < 0)
+		n = snprintf(ret, PATH_MAX, "%s", path);
+	if (n >= PATH_MAX - 1)
+		return -ENAMETOOLONG;
+	ret[n] = '\0';
+	return 0;
+}
+
+int
+scratch_empty(const char *path, const char *spared)
+{
+	struct kept kept = { NULL, 0 };
+	char dir[PATH_MAX];
+	int r = real_path(path, dir);
+
+	if (r < 0)
+		return r;
+	r = keep_mounts(&kept, dir);
+	if (r == 0 && spared)
+		r = keep(&kept, spared);
+	if (r == 0)
+		r = empty(dir, &kept);
+	for (size_t i = 0; i < kept.n && r == 0; i++)
+		if (is_below(kept.path[i], dir))
+			r = empty_between(dir, kept.path[i], &kept);
+	kept_release(&kept);
+	return r;
 }
 
 int

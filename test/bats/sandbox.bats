@@ -110,6 +110,14 @@ must_raise() {
 	[ "$output" = end ] || { echo "$output"; false; }
 }
 
+@test "directories that were named stay between two kernels, what was put beside them does not" {
+	run -0 cell 1 <<<"import os; os.mkdir('$T/left'); open('$T/left/file', 'w').write('x')"
+	run -0 http POST "$URL/session/1/restart"
+	run -0 cell 1 <<<"import os; print(open('$SHOWN/file').read().strip(), os.listdir('$T'), os.path.exists('$T/left'))"
+	[ "$output" = "shown ['shown'] False" ]
+	[ "$(cat "$SHOWN/file")" = shown ]
+}
+
 @test "the caller's environment does not get in, what was given does" {
 	run -0 cell 0 <<-'EOF'
 		import glob, os

@@ -1,11 +1,14 @@
 /* scratch - whatever a tenant leaves in its directory goes away with it, and nothing else does. */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -165,6 +168,67 @@ names_chosen_to_be_in_the_way_are_not(void **state)
 	buf_release(&a);
 }
 
+/* In a mount namespace of its own: dir/on/way/mount shows dir/real.  99: this machine gives none. */
+static int
+empty_with_a_mount(const char *dir)
+{
+	struct buf from = BUF_INIT, at = BUF_INIT;
+	int r;
+
+	if (unshare(geteuid() == 0 ? CLONE_NEWNS : CLONE_NEWUSER | CLONE_NEWNS) < 0 ||
+	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		return 99;
+	buf_printf(&from, "%s/../real", dir);
+	buf_printf(&at, "%s/on/the way/mount", dir);
+	if (mount(buf_str(&from), buf_str(&at), NULL, MS_BIND, NULL) < 0)
+		return 99;
+	r = scratch_empty(dir, NULL);
+	buf_release(&from);
+	buf_release(&at);
+	return r == 0 ? 0 : 1;
+}
+
+static void
+what_is_mounted_below_is_left_and_the_way_to_it(void **state)
+{
+	struct buf a = BUF_INIT, dir = BUF_INIT;
+	int fd, status;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(scratch_make("/tmp", "sc", &a), 0);
+	buf_printf(&dir, "%s/dir", buf_str(&a));
+	fd = open_dir(buf_str(&a));
+	assert_int_equal(mkdirat(fd, "real", 0700), 0);
+	touch(fd, "real/precious");
+	assert_int_equal(mkdirat(fd, "dir", 0700), 0);
+	assert_int_equal(mkdirat(fd, "dir/on", 0700), 0);
+	assert_int_equal(mkdirat(fd, "dir/on/the way", 0700), 0);
+	assert_int_equal(mkdirat(fd, "dir/on/the way/mount", 0700), 0);
+	assert_int_equal(mkdirat(fd, "dir/on/gone", 0700), 0);
+	touch(fd, "dir/on/gone/file");
+	touch(fd, "dir/on/the way/file");
+	touch(fd, "dir/file");
+	pid = fork();
+	if (pid == 0)
+		_exit(empty_with_a_mount(buf_str(&dir)));
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	if (WEXITSTATUS(status) != 99) {
+		assert_int_equal(WEXITSTATUS(status), 0);
+		assert_int_equal(faccessat(fd, "real/precious", F_OK, 0), 0);
+		assert_int_equal(faccessat(fd, "dir/on/the way/mount", F_OK, 0), 0);
+		assert_int_equal(faccessat(fd, "dir/on/the way/file", F_OK, 0), -1);
+		assert_int_equal(faccessat(fd, "dir/on/gone", F_OK, 0), -1);
+		assert_int_equal(faccessat(fd, "dir/file", F_OK, 0), -1);
+	}
+	close(fd);
+	assert_int_equal(scratch_remove(buf_str(&a)), 0);
+	buf_release(&a);
+	buf_release(&dir);
+	if (WEXITSTATUS(status) == 99)
+		skip();
+}
+
 static void
 a_directory_is_emptied_but_for_what_is_spared(void **state)
 {
@@ -225,6 +289,7 @@ main(void)
 		cmocka_unit_test(symbolic_links_are_removed_not_followed),
 		cmocka_unit_test(directories_closed_by_their_modes_are_removed),
 		cmocka_unit_test(names_chosen_to_be_in_the_way_are_not),
+		cmocka_unit_test(what_is_mounted_below_is_left_and_the_way_to_it),
 		cmocka_unit_test(a_directory_is_emptied_but_for_what_is_spared),
 		cmocka_unit_test(a_directory_is_restored_whatever_became_of_it),
 	};
