@@ -618,7 +618,11 @@ http_call_write(struct http_call *call, const void *bytes, size_t len)
 		call_put(call, bytes, len, "\r\n", small);
 	}
 	pending = call->link != NULL ? http_io_pending(&call->link->io) : call->out.len;
-	call->choked = pending >= HTTP_IO_HIGH;
+	/* Who was told to stop is told to go on, though what comes after that word may leave at once. */
+	if (pending >= HTTP_IO_HIGH)
+		call->choked = true;
+	else if (call->choked && pending == 0)
+		call_later(call);
 	return !call->choked;
 }
 

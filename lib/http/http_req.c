@@ -279,7 +279,11 @@ http_req_write(struct http_req *req, const void *bytes, size_t len)
 		conn_later(c);
 		return false;
 	}
-	req->choked = http_io_pending(&c->io) >= HTTP_IO_HIGH;
+	/* Who was told to stop is told to go on, though what comes after that word may leave at once. */
+	if (http_io_pending(&c->io) >= HTTP_IO_HIGH)
+		req->choked = true;
+	else if (req->choked && http_io_pending(&c->io) == 0)
+		conn_later(c);
 	return !req->choked;
 }
 

@@ -339,6 +339,16 @@ stat_is() {	# ADDRESS TEXT
 	[ -n "$SANITIZE" ] || [ "$(rss_kib "$PID")" -lt 12000 ]
 }
 
+@test "uploads side by side all arrive: whoever is told to wait is told to go on" {
+	behind
+	local part=$((BIG / 2)) n
+	for n in 1 2 3; do
+		head -c "$part" /dev/zero | curl -s --max-time 60 -T - "http://$A/proxy/sink" >"$T/got.$n" &
+	done
+	for n in 1 2 3; do eventually 600 grep -q . "$T/got.$n"; done
+	[ "$(cat "$T"/got.?)" = "$part$part$part" ]
+}
+
 @test "a reader that takes nothing holds little memory, and is cut at the deadline" {
 	behind --write-ms 2000
 	spawn slow.log "$PYTHON" "$RAW" "$A" "send:GET /proxy/flood?bytes=10000000000 HTTP/1.1\r\n${H}\r\n" take:1000 ready
