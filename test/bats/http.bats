@@ -346,7 +346,7 @@ stat_is() {	# ADDRESS TEXT
 		head -c "$part" /dev/zero | curl -s --max-time 60 -T - "http://$A/proxy/sink" >"$T/got.$n" &
 	done
 	for n in 1 2 3; do eventually 600 grep -q . "$T/got.$n"; done
-	[ "$(cat "$T"/got.?)" = "$part$part$part" ]
+	[ "$(cat "$T"/got.? | sort | uniq -c)" = "      3 $part" ]
 }
 
 @test "a reader that takes nothing holds little memory, and is cut at the deadline" {
