@@ -7,18 +7,22 @@
 
 #include "base/diag.h"
 #include "base/opt.h"
+#include "http/http_ask.h"
 #include "manager/manager.h"
+
+#define HEALTH_MS 10000		/* for the answer to a health check */
 
 struct options {
 	struct opt_list	    bind;
 	int64_t		    port, notify_fd, connections;
 	const char	   *log_level;
-	bool		    debug;
+	bool		    debug, healthcheck;
 	struct manager_conf conf;
 };
 
 static const char synopsis[] =
-    "[-d] [-b ADDR]... [-c FILE] [-l LEVEL] [-p PORT] [--allowed-host HOST]... [--max-connections N] [--notify-fd FD] "
+    "[-d] [-b ADDR]... [-c FILE] [-l LEVEL] [-p PORT] [--allowed-host HOST]... [--healthcheck] [--max-connections N] "
+    "[--notify-fd FD] "
     "[--probe-interval S] [--probe-timeout S] [--restart-timeout S] [--session-timeout S] [--stop-timeout S]";
 
 static void
@@ -35,6 +39,8 @@ parse(struct options *o, int argc, char **argv)
 		    "LOG_LEVEL" },
 		{ 'd', "debug", NULL, "the same as -l debug", OPT_FLAG, &o->debug, 0, 0, "DEBUG" },
 		{ 0, "allowed-host", "HOST", "serve requests to this Host only; repeatable (any)", OPT_LIST, &c->allowed_hosts,
+		    0, 0, NULL },
+		{ 0, "healthcheck", NULL, "ask the manager that listens there whether it serves, and exit", OPT_FLAG, &o->healthcheck,
 		    0, 0, NULL },
 		{ 0, "max-connections", "N", "connections at once (1000, or 4 for each container)", OPT_INT, &o->connections, 1,
 		    1000000, NULL },
@@ -111,6 +117,24 @@ listen_all(struct http_server *server, const struct options *o)
 	return ex;
 }
 
+/* For a container's HEALTHCHECK, which has no other client at hand: 0, or 1 with the reason why not. */
+static int
+check_health(const struct options *o)
+{
+	struct endpoint at;
+	struct buf body = BUF_INIT;
+	const char *addr = o->bind.n > 0 ? o->bind.item[0] : "127.0.0.1", *why;
+	int status = 0, r;
+
+	if (uri_make_endpoint(addr, (uint16_t)o->port, &at, &why) < 0)
+		return diag_fail(EX_USAGE, "--bind %s: %s", addr, why);
+	r = http_ask(&at, "/health", HEALTH_MS, &status, &body);
+	buf_release(&body);
+	if (r < 0)
+		return diag_fail(EX_NO, "no answer: %s", uv_strerror(r));
+	return status == 200 ? 0 : diag_fail(EX_NO, "/health: status %d", status);
+}
+
 static int
 say_ready(int fd)
 {
@@ -179,6 +203,8 @@ main(int argc, char **argv)
 
 	diag_init("execmgr-serve", DIAG_INFO);
 	parse(&o, argc, argv);
+	if (o.healthcheck)
+		return check_health(&o);
 	signal(SIGPIPE, SIG_IGN);
 	raise_descriptor_limit();
 	if ((r = uv_loop_init(&loop)) < 0)

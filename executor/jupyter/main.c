@@ -11,9 +11,12 @@
 
 #include "base/clock.h"
 #include "base/diag.h"
+#include "base/json.h"
 #include "base/opt.h"
 #include "base/proc.h"
+#include "http/http_ask.h"
 #include "http/http_server.h"
+#include "allow.h"
 #include "kernelspec.h"
 #include "routes.h"
 #include "runner.h"
@@ -28,16 +31,20 @@
 #endif
 
 #define DESCRIPTORS 4096
+#define HEALTH_MS 10000		/* for the answer to a health check */
 #define ANSWERS_MS 1000		/* after the kernel's end: until the last answers must have been taken */
 
 static const char *bind_addr = "127.0.0.1", *kernel_name = "python3", *workspace = "/code", *work_dir, *scratch, *log_level = "info";
-static const char *transport = "auto";
+static const char *transport = "auto", *allow_from;
 static int64_t port = 8432, notify_fd = -1, max_output_bytes = 128 << 20;
 static int64_t timeout_ms = 180000, start_ms = 60000;
+static bool debug, healthcheck;
 
 static const struct opt table[] = {
 	{ 'b', "bind", "ADDR", "address, or unix:/path of a socket, to listen on", OPT_STRING, &bind_addr, 0, 0, NULL },
 	{ 'p', "port", "PORT", "port to listen on, 0: any free one", OPT_INT, &port, 0, 65535, "PORT" },
+	{ 0, "allow-from", "HOSTS", "serve these hosts only, this machine and its gateway", OPT_STRING, &allow_from, 0, 0,
+	    "ALLOW_FROM" },
 	{ 'k', "kernel", "NAME", "kernel to run", OPT_STRING, &kernel_name, 0, 0, "KERNEL_NAME" },
 	{ 0, "timeout", "SECONDS", "longest time that code may run", OPT_SECONDS, &timeout_ms, 1, 31536000000,
 	    "EXECUTION_TIMEOUT" },
@@ -52,16 +59,19 @@ static const struct opt table[] = {
 	    "SCRATCH_DIRS" },
 	{ 0, "transport", "KIND", "ipc, tcp or auto: how the kernel is spoken to", OPT_STRING, &transport, 0, 0, NULL },
 	{ 0, "log-level", "LEVEL", "error, warning, info or debug", OPT_STRING, &log_level, 0, 0, "LOG_LEVEL" },
+	{ 'd', "debug", NULL, "the same as --log-level debug", OPT_FLAG, &debug, 0, 0, "DEBUG" },
 	{ 0, "notify-fd", "FD", "write a newline to FD when listening", OPT_INT, &notify_fd, 0, 65535, NULL },
+	{ 0, "healthcheck", NULL, "ask the executor that listens there whether it is ready, and exit", OPT_FLAG, &healthcheck, 0, 0,
+	    NULL },
 	{ 0 }
 };
 
 static const struct opt_usage usage = {
 	.name = "executor-jupyter",
 	.purpose = "HTTP in front of one Jupyter kernel",
-	.synopsis = "[-b ADDR] [-p PORT] [-k NAME] [--timeout SECONDS] [--start-timeout SECONDS] "
+	.synopsis = "[-d] [-b ADDR] [-p PORT] [-k NAME] [--allow-from HOSTS] [--timeout SECONDS] [--start-timeout SECONDS] "
 	    "[--max-output-bytes N] [--workspace DIR] [--work-dir DIR] [--scratch DIRS] [--transport KIND] "
-	    "[--log-level LEVEL] [--notify-fd FD]",
+	    "[--log-level LEVEL] [--notify-fd FD] [--healthcheck]",
 	.table = table,
 };
 
@@ -141,6 +151,31 @@ watch_signal(struct executor *e, uv_signal_t *handle, uv_signal_cb cb, int sig)
 	uv_signal_start(handle, cb, sig);
 }
 
+/* ---- another one's health ---- */
+
+/* For a container's HEALTHCHECK, which has no other client at hand: 0, or 1 with the reason why not. */
+static int
+check_health(const struct endpoint *at)
+{
+	struct json answer, ready, reason;
+	struct json_error err;
+	struct buf body = BUF_INIT, text = BUF_INIT;
+	int status = 0, r = http_ask(at, "/ready", HEALTH_MS, &status, &body);
+
+	if (r < 0)
+		r = diag_fail(EX_NO, "no answer: %s", uv_strerror(r));
+	else if (status != 200 || json_scan(buf_str(&body), body.len, 0, &answer, &err) < 0 || !json_get(answer, "ready", &ready))
+		r = diag_fail(EX_NO, "/ready: not the answer of an executor");
+	else if (ready.kind != JSON_TRUE) {
+		if (json_get(answer, "reason", &reason))
+			json_text(reason, &text);
+		r = diag_fail(EX_NO, "not ready%s%s", text.len > 0 ? ": " : "", buf_str(&text));
+	}
+	buf_release(&body);
+	buf_release(&text);
+	return r;
+}
+
 /* ---- starting ---- */
 
 /* Can the kernel's program be found at all?  Better to say so now than with each start. */
@@ -213,6 +248,8 @@ listen_or_die(struct executor *e, struct endpoint at)
 
 	conf.on_request = routes_on_request;
 	conf.arg = &e->routes;
+	if (allow_from && *allow_from && allow_new(e->loop, allow_from, routes_on_allowed, &e->routes, &e->routes.allow, &why) < 0)
+		diag_die(EX_USAGE, "--allow-from %s: %s", allow_from, why);
 	e->server = http_server_new(e->loop, &conf);
 	if (!e->server)
 		diag_die(EX_OSERR, "out of memory");
@@ -316,7 +353,9 @@ main(int argc, char **argv)
 		opt_refuse(&usage, "--transport %s: must be ipc, tcp or auto", transport);
 	if (uri_make_endpoint(bind_addr, (uint16_t)port, &at, &why) < 0)
 		opt_refuse(&usage, "--bind %s: %s", bind_addr, why);
-	diag_set_level(level);
+	diag_set_level(debug ? DIAG_DEBUG : level);
+	if (healthcheck)
+		return check_health(&at);
 	guard_self();
 	if (notify_fd >= 0)
 		fcntl((int)notify_fd, F_SETFD, FD_CLOEXEC);
@@ -350,6 +389,7 @@ main(int argc, char **argv)
 	notify();
 	uv_run(e.loop, UV_RUN_DEFAULT);
 	runner_free(&e.runner);
+	allow_free(&e.routes.allow);
 	kernelspec_release(&e.spec);
 	if ((n = scratch_remove(buf_str(&e.runtime_dir))) < 0)
 		diag(DIAG_WARN, "%s: cannot be removed: %s", buf_str(&e.runtime_dir), strerror(-n));

@@ -294,8 +294,8 @@ is_cross_site(const struct http_head *head)
 	return site && strcasecmp(site, "cross-site") == 0;
 }
 
-void
-routes_on_request(void *arg, struct http_req *req)
+static void
+dispatch(struct routes *rt, struct http_req *req)
 {
 	const struct http_head *head = http_req_head(req);
 	size_t n = uri_path_len(head->target);
@@ -309,7 +309,7 @@ routes_on_request(void *arg, struct http_req *req)
 		if (strlen(table[i].path) != n || memcmp(table[i].path, head->target, n) != 0)
 			continue;
 		if (allows(&table[i], head->method)) {
-			table[i].handle(arg, req);
+			table[i].handle(rt, req);
 			return;
 		}
 		allow.value = table[i].is_post ? "POST" : "GET, HEAD";
@@ -318,4 +318,24 @@ routes_on_request(void *arg, struct http_req *req)
 		return;
 	}
 	http_req_fail(req, FAULT_NOT_FOUND, "There is nothing here");
+}
+
+void
+routes_on_allowed(void *arg, struct http_req *req, bool allowed)
+{
+	if (allowed)
+		dispatch(arg, req);
+	else
+		http_req_fail(req, FAULT_FORBIDDEN, "This executor serves its manager only");
+}
+
+void
+routes_on_request(void *arg, struct http_req *req)
+{
+	struct routes *rt = arg;
+
+	if (rt->allow)
+		allow_ask(rt->allow, req);
+	else
+		dispatch(rt, req);
 }

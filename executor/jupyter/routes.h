@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+#include "allow.h"
 #include "http/http_server.h"
 #include "runner.h"
 
@@ -15,6 +16,7 @@
 struct routes {
 	struct runner	*runner;
 	const struct kernelspec *spec;
+	struct allow	*allow;			/* NULL: whoever reaches the address may call */
 	int64_t		 timeout_ms;		/* EXECUTION_TIMEOUT */
 	int64_t		 start_ms;		/* limit of a kernel's start */
 	int64_t		 max_output_bytes;	/* MAX_OUTPUT_BYTES */
@@ -24,5 +26,6 @@ struct routes {
 
 /* For http_server_conf: arg is a struct routes. */
 void	routes_on_request(void *arg, struct http_req *req);
+void	routes_on_allowed(void *arg, struct http_req *req, bool allowed);	/* allow's answer */
 
 #endif

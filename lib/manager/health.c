@@ -5,7 +5,7 @@
 #include "base/diag.h"
 #include "base/json.h"
 #include "health.h"
-#include "peers.h"
+#include "http/peers.h"
 #include "proxy.h"
 
 #define ANSWER_MAX	65536		/* bytes of an answer on our own calls */

@@ -6,7 +6,7 @@
 #include "base/diag.h"
 #include "health.h"
 #include "manager.h"
-#include "peers.h"
+#include "http/peers.h"
 #include "proxy.h"
 #include "routes.h"
 

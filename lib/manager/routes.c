@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/version.h"
-#include "peers.h"
+#include "http/peers.h"
 #include "proxy.h"
 #include "routes.h"
 

@@ -1,8 +1,8 @@
-/* peers - the addresses of executors */
+/* peers - a set of hosts, and whether a connection comes from one of them; see peers.h. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
-#include "peers.h"
+#include "http/peers.h"
 
 struct peer {
 	struct in6_addr	addr;		/* IPv4 ones mapped */
@@ -16,6 +16,8 @@ struct peers {
 	bool		 sorted;
 	unsigned	 lookups;	/* under way: they hold a pointer to this */
 	bool		 freed;
+	void		(*on_settled)(void *arg);
+	void		*arg;
 };
 
 struct lookup {
@@ -32,6 +34,19 @@ peers_new(uv_loop_t *loop)
 	if (p != NULL)
 		p->loop = loop;
 	return p;
+}
+
+void
+peers_on_settled(struct peers *p, void (*cb)(void *arg), void *arg)
+{
+	p->on_settled = cb;
+	p->arg = arg;
+}
+
+bool
+peers_are_settled(const struct peers *p)
+{
+	return p->lookups == 0;
 }
 
 static void
@@ -72,6 +87,14 @@ address_of(const struct sockaddr *sa, struct in6_addr *ret)
 		return false;
 	*ret = a;
 	return true;
+}
+
+bool
+peers_is_local(const struct sockaddr *sa)
+{
+	struct in6_addr a;
+
+	return !address_of(sa, &a);
 }
 
 static int
@@ -117,15 +140,19 @@ on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *res)
 	struct lookup *l = (struct lookup *)req;
 	struct peers *p = l->p;
 
-	if (status == 0 && !p->freed) {
+	if ((status == 0 || status == UV_EAI_NONAME || status == UV_EAI_NODATA) && !p->freed) {
 		peers_forget(p, l->id);
 		for (struct addrinfo *a = res; a != NULL; a = a->ai_next)
 			add(p, l->id, a->ai_addr);
 	}
 	uv_freeaddrinfo(res);
 	free(l);
-	if (--p->lookups == 0 && p->freed)
+	if (--p->lookups > 0)
+		return;
+	if (p->freed)
 		drop(p);
+	else if (p->on_settled != NULL)
+		p->on_settled(p->arg);
 }
 
 void
