@@ -118,7 +118,10 @@ lint:
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/execmgr
 	install -m 755 $(CMDS) $(DESTDIR)$(PREFIX)/bin
-	cp -R share/examples $(DESTDIR)$(PREFIX)/share/execmgr
+	cp -R share/examples share/nginx $(DESTDIR)$(PREFIX)/share/execmgr
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's,/usr/local/bin/,$(PREFIX)/bin/,' share/systemd/execmgr-serve.service \
+	    >$(DESTDIR)$(PREFIX)/lib/systemd/system/execmgr-serve.service
 	for m in $(MAN); do \
 		d=$(DESTDIR)$(PREFIX)/share/man/man$${m##*.}; \
 		install -d $$d && install -m 644 $$m $$d || exit 1; \

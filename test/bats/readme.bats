@@ -95,6 +95,7 @@ with_port() { sed "s/localhost:5000/localhost:$PORT/g"; }
 	make -s -C "$TOP" install DESTDIR="$T/stage" PREFIX=/usr ${SANITIZE:+SANITIZE="$SANITIZE"} >/dev/null
 	[ -f "$T/stage/usr/share/execmgr/examples/planets.csv" ]
 	[ -f "$T/stage/usr/share/man/man8/execmgr-up.8" ]
+	grep -q '^ExecStart=/usr/bin/execmgr-serve ' "$T/stage/usr/lib/systemd/system/execmgr-serve.service"
 	run -0 --separate-stderr env PATH=/usr/bin:/bin "$T/stage/usr/bin/execmgr-up" -p 0 --sandbox "$ISOLATION" -- \
 		"$T/stage/usr/bin/exec-run" -c 'print(6 * 7)'
 	[ "$output" = 42 ]
