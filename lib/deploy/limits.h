@@ -1,0 +1,24 @@
+/*
+ * limits - how much of the machine an executor gets, as the variables MEM_LIMIT, CPUS and MEM_RESERVATION say.
+ *	size = digits [ "." digits ] [ ( "k" | "m" | "g" | "t" ) [ "i" ] ] [ "b" ]	in either case, powers of 1024
+ * These steer the deployment and are not handed to a container.  Pure.
+ */
+#ifndef LIMITS_H
+#define LIMITS_H
+
+#include "buf.h"
+#include "env.h"
+
+struct limits {
+	const char *memory;		/* a size, as Compose takes it; borrowed from the environment, or static */
+	const char *cpus;		/* decimal */
+	const char *reservation;	/* a size, not above memory; NULL: none */
+};
+
+#define LIMITS_INIT { "256M", "0.25", NULL }
+
+bool	limits_is(const char *name);	/* one of the three variables */
+/* 0; -EINVAL, -EBADMSG as env_refuse(). */
+int	limits_take(const struct env *e, struct limits *ret, struct buf *why);
+
+#endif
