@@ -118,7 +118,7 @@ lint:
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/execmgr
 	install -m 755 $(CMDS) $(DESTDIR)$(PREFIX)/bin
-	cp -R share/examples share/nginx $(DESTDIR)$(PREFIX)/share/execmgr
+	cp -R share/examples share/nginx share/presets $(DESTDIR)$(PREFIX)/share/execmgr
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
 	sed 's,/usr/local/bin/,$(PREFIX)/bin/,' share/systemd/execmgr-serve.service \
 	    >$(DESTDIR)$(PREFIX)/lib/systemd/system/execmgr-serve.service

@@ -1,4 +1,4 @@
-/* find - where a program is; see find.h. */
+/* find - where a program is, and what came with it; see find.h. */
 #include <errno.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -56,18 +56,45 @@ find_program(const char *name, char ret[static PATH_MAX])
 	}
 }
 
+/* The directory of the running program; bytes of its path, 0: cannot be told. */
+static size_t
+own_dir(char ret[static PATH_MAX])
+{
+	ssize_t n = readlink("/proc/self/exe", ret, PATH_MAX - 1);
+	char *slash;
+
+	ret[n > 0 ? n : 0] = '\0';
+	if (!(slash = strrchr(ret, '/')))
+		return 0;
+	*slash = '\0';
+	return (size_t)(slash - ret);
+}
+
 int
 find_sibling(const char *name, char ret[static PATH_MAX])
 {
-	char self[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-	char *slash;
+	char dir[PATH_MAX];
+	size_t len = own_dir(dir);
 
-	if (n > 0) {
-		self[n] = '\0';
-		slash = strrchr(self, '/');
-		if (slash && slash > self && try(self, (size_t)(slash - self), name, ret) == 0)
+	if (len > 0 && try(dir, len, name, ret) == 0)
+		return 0;
+	return find_program(name, ret);
+}
+
+int
+find_share(const char *name, char ret[static PATH_MAX])
+{
+	static const char *const below[] = { "../share/execmgr", "../../share" };
+	char dir[PATH_MAX], path[PATH_MAX];
+	size_t len = own_dir(dir);
+	int n;
+
+	for (size_t i = 0; len > 0 && i < sizeof below / sizeof *below; i++) {
+		n = snprintf(path, sizeof path, "%s/%s/%s", dir, below[i], name);
+		if ((size_t)n >= sizeof path)
+			return -ENAMETOOLONG;
+		if (realpath(path, ret) != NULL)
 			return 0;
 	}
-	return find_program(name, ret);
+	return -ENOENT;
 }

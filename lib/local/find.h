@@ -1,5 +1,5 @@
 /*
- * find - where a program is.  The commands of one installation find each other beside themselves first, so that a tree
+ * find - where a program is, and what came with it.  The commands of one installation find each other beside themselves first, so that a tree
  * works wherever it lies, and in PATH then.
  */
 #ifndef FIND_H
@@ -11,5 +11,11 @@
 int	find_program(const char *name, char ret[static PATH_MAX]);
 /* Beside the running program, else as above. */
 int	find_sibling(const char *name, char ret[static PATH_MAX]);
+
+/*
+ * A file or directory that came with the programs: "presets" is BIN/../share/execmgr/presets where they are installed,
+ * BIN/../../share/presets where they were built.  0; -ENOENT, -ENAMETOOLONG.
+ */
+int	find_share(const char *name, char ret[static PATH_MAX]);
 
 #endif
