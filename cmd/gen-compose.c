@@ -96,7 +96,8 @@ static int
 write_files(const struct plan *plan, const char *config_path)
 {
 	struct buf compose = BUF_INIT, config = BUF_INIT;
-	struct output files[] = { { output, &compose }, { config_path, &config } }, *first = to_stdout() ? files + 1 : files;
+	struct output files[] = { { output, &compose, false }, { config_path, &config, true } },
+	    *first = to_stdout() ? files + 1 : files;
 	size_t which = 0;
 	int r;
 

@@ -46,7 +46,7 @@ write_direct(const char *path, const struct buf *text)
 }
 
 static int
-write_temp(struct file *f, const struct buf *text)
+write_temp(struct file *f, const struct output *o)
 {
 	mode_t mask = umask(0);
 	int fd, r;
@@ -60,8 +60,8 @@ write_temp(struct file *f, const struct buf *text)
 		buf_reset(&f->temp);
 		return r;
 	}
-	r = write_all(fd, text);
-	if (r == 0 && (fchmod(fd, 0666 & ~mask) < 0 || fsync(fd) < 0))
+	r = write_all(fd, o->text);
+	if (r == 0 && (fchmod(fd, (0666 & ~mask) | (o->shared ? 0444 : 0)) < 0 || fsync(fd) < 0))
 		r = -errno;
 	return close(fd) < 0 && r == 0 ? -errno : r;
 }
@@ -76,7 +76,7 @@ prepare(struct file *f, const struct output *o)
 	if (stat(o->path, &st) < 0) {
 		if (errno != ENOENT)
 			return -errno;
-		return (f->target = strdup(o->path)) == NULL ? -ENOMEM : write_temp(f, o->text);
+		return (f->target = strdup(o->path)) == NULL ? -ENOMEM : write_temp(f, o);
 	}
 	if (S_ISDIR(st.st_mode))
 		return -EISDIR;
@@ -87,7 +87,7 @@ prepare(struct file *f, const struct output *o)
 	/* A file that may not be written is not replaced either, though its directory would allow it. */
 	if (access(real, W_OK) < 0)
 		return -errno;
-	return f->direct ? 0 : write_temp(f, o->text);
+	return f->direct ? 0 : write_temp(f, o);
 }
 
 static int

@@ -6,6 +6,7 @@
 #ifndef OUTPUT_H
 #define OUTPUT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "buf.h"
@@ -13,6 +14,7 @@
 struct output {
 	const char		*path;
 	const struct buf	*text;
+	bool			 shared;	/* readable by everybody whatever the umask says: a container's user is not us */
 };
 
 /* 0; -errno, *ret_which the index of the file at fault. */

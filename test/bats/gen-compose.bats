@@ -150,6 +150,12 @@ has_yaml() { "$PYTHON" -c 'import yaml' 2>/dev/null || skip "python3-yaml is not
 	[ -L link.yml ] && [ -s real.yml ]
 }
 
+@test "the manager's user can read the configuration whatever the umask, but the compose file may hold secrets" {
+	umask 077
+	gen-compose
+	[ "$(stat -c '%a %n' *)" = $'644 container_config.json\n600 docker-compose.yml' ]
+}
+
 @test "1,000 executors" {
 	gen-compose -n 1000 -t python
 	[ "$(jq length container_config.json)" = 1000 ]
