@@ -1,5 +1,6 @@
 /* compose_yaml - a plan as a compose file; see compose_yaml.h. */
 #include <errno.h>
+#include <inttypes.h>
 
 #include <yaml.h>
 
@@ -149,11 +150,11 @@ merge(struct writer *w, const char *anchor)
 }
 
 static void
-pair_number(struct writer *w, const char *key, int value)
+pair_number(struct writer *w, const char *key, int64_t value)
 {
-	char n[16];
+	char n[24];
 
-	snprintf(n, sizeof n, "%d", value);
+	snprintf(n, sizeof n, "%" PRId64, value);
 	pair_word(w, key, n);
 }
 
@@ -275,8 +276,14 @@ manager(struct writer *w, const struct plan *p)
 static void
 executor_environment(struct writer *w, const struct plan *p)
 {
+	char threads[16];
+
 	open_map_as(w, "environment", "environment");
 	pair(w, "ALLOW_FROM", "manager");
+	if (env_get(p->env, "OMP_NUM_THREADS") == NULL) {	/* else one for each processor of the host, whatever the share */
+		snprintf(threads, sizeof threads, "%d", p->limits.threads);
+		pair(w, "OMP_NUM_THREADS", threads);
+	}
 	if (p->submissions != NULL)
 		pair(w, "SUBMISSION_DIR", VOLUMES_SUBMISSION);
 	for (size_t i = 0; i < p->env->n; i++)
@@ -344,6 +351,19 @@ executor_resources(struct writer *w, const struct plan *p, const char *gpu)
 	close_map(w);
 }
 
+/*
+ * Files in memory count against the container's limit: full at half of it, so that a write fails before the kernel is killed.
+ * Docker's default is noexec, and people compile and run where they work.
+ */
+static void
+tmpfs(struct writer *w, const char *path, int64_t bytes)
+{
+	char text[80];
+
+	snprintf(text, sizeof text, "%s:exec,mode=1777,size=%" PRId64, path, bytes);
+	string(w, text);
+}
+
 /* What all executors have in common stands once, so that a person can read the file, and change it in one place. */
 static void
 every_executor(struct writer *w, const struct plan *p)
@@ -358,10 +378,11 @@ every_executor(struct writer *w, const struct plan *p)
 	list_of_one(w, "networks", p->no_egress ? CLOSED_NETWORK : "default");
 	executor_resources(w, p, NULL);
 	confinement(w);
-	open_list(w, "tmpfs");			/* Docker's default is noexec, and people compile and run where they work */
-	string(w, "/tmp:exec,mode=1777");
-	string(w, "/work:exec,mode=1777");
+	open_list(w, "tmpfs");
+	tmpfs(w, "/tmp", p->limits.memory_bytes / 2);
+	tmpfs(w, "/work", p->limits.memory_bytes / 2);
 	close_list(w);
+	pair_number(w, "shm_size", p->limits.memory_bytes / 2);
 	healthcheck(w, p->check_seconds);
 	logging(w);
 	close_map(w);

@@ -56,15 +56,19 @@ parse_size(const char *s, double *ret_bytes)
 	return NULL;
 }
 
+/* NULL, or what is wrong. */
 static const char *
-check_cpus(const char *s)
+parse_cpus(const char *s, int *ret_threads)
 {
 	double n;
 	const char *end = parse_decimal(s, &n);
 
 	if (end == NULL || *end != '\0')
 		return "must be a number of processors such as 0.5 or 2";
-	return n < CPUS_MIN || n > CPUS_MAX ? "must be 0.01 to 1024" : NULL;
+	if (n < CPUS_MIN || n > CPUS_MAX)
+		return "must be 0.01 to 1024";
+	*ret_threads = (int)n + (n > (int)n);
+	return NULL;
 }
 
 int
@@ -80,7 +84,8 @@ limits_take(const struct env *e, struct limits *ret, struct buf *why)
 		l.memory = memory->value;
 	if ((what = parse_size(l.memory, &limit)) != NULL)
 		return env_refuse(memory, why, what);
-	if (cpus != NULL && (what = check_cpus(l.cpus = cpus->value)) != NULL)
+	l.memory_bytes = (int64_t)limit;
+	if (cpus != NULL && (what = parse_cpus(l.cpus = cpus->value, &l.threads)) != NULL)
 		return env_refuse(cpus, why, what);
 	if (reservation != NULL) {
 		what = parse_size(l.reservation = reservation->value, &reserved);

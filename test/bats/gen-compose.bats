@@ -208,7 +208,7 @@ has_yaml() { "$PYTHON" -c 'import yaml' 2>/dev/null || skip "python3-yaml is not
 	has_yaml
 	gen-compose -n 2
 	[ "$(service executor-001 's["tmpfs"], s["networks"], s["environment"]')" = \
-		"(['/tmp:exec,mode=1777', '/work:exec,mode=1777'], ['default'], {'ALLOW_FROM': 'manager'})" ]
+		"(['/tmp:exec,mode=1777,size=134217728', '/work:exec,mode=1777,size=134217728'], ['default'], {'ALLOW_FROM': 'manager', 'OMP_NUM_THREADS': '1'})" ]
 	[ "$(service manager 's["tmpfs"], s["networks"], list(s["environment"])')" = \
 		"(['/tmp:mode=1777'], ['default'], ['CONTAINER_CONFIG_PATH'])" ]
 	for s in manager executor-001; do
@@ -244,17 +244,17 @@ has_yaml() { "$PYTHON" -c 'import yaml' 2>/dev/null || skip "python3-yaml is not
 	has_yaml
 	gen-compose -n 1 -e 'DEBUG=true,MAX_MEMORY=2G,API_KEY=secret' -e LOG_LEVEL=debug
 	[ "$(service executor-000 's["environment"]')" = \
-		"{'ALLOW_FROM': 'manager', 'DEBUG': 'true', 'MAX_MEMORY': '2G', 'API_KEY': 'secret', 'LOG_LEVEL': 'debug'}" ]
+		"{'ALLOW_FROM': 'manager', 'OMP_NUM_THREADS': '1', 'DEBUG': 'true', 'MAX_MEMORY': '2G', 'API_KEY': 'secret', 'LOG_LEVEL': 'debug'}" ]
 	[ "$(service manager 's["environment"]')" = \
 		"{'CONTAINER_CONFIG_PATH': '/etc/execmgr/container_config.json', 'DEBUG': 'true', 'LOG_LEVEL': 'debug'}" ]
 	gen-compose -n 1 -e 'A=1,2,B=x=y,C=,A=3'
-	[ "$(service executor-000 's["environment"]')" = "{'ALLOW_FROM': 'manager', 'A': '3', 'B': 'x=y', 'C': ''}" ]
+	[ "$(service executor-000 's["environment"]')" = "{'ALLOW_FROM': 'manager', 'OMP_NUM_THREADS': '1', 'A': '3', 'B': 'x=y', 'C': ''}" ]
 }
 
 @test "names and values that mean something to YAML or Compose stay what they are" {
 	has_yaml
 	gen-compose -n 1 -e 'no=no,null=null,y=1e3,A=0o7,B=*x,C=&x,D= # x: {,E=,F="q" '"'s'"',G=\n,H=${HOME}$$,I=~,J=%x,K=!y,L=1:20'
-	[ "$(service executor-000 's["environment"]')" = "{'ALLOW_FROM': 'manager', 'no': 'no', 'null': 'null', 'y': '1e3', 'A': '0o7', "\
+	[ "$(service executor-000 's["environment"]')" = "{'ALLOW_FROM': 'manager', 'OMP_NUM_THREADS': '1', 'no': 'no', 'null': 'null', 'y': '1e3', 'A': '0o7', "\
 "'B': '*x', 'C': '&x', 'D': ' # x: {', 'E': '', 'F': '\"q\" \\'s\\'', 'G': '\\\\n', 'H': '\$\${HOME}\$\$\$\$', 'I': '~', 'J': '%x', "\
 "'K': '!y', 'L': '1:20'}" ]
 	gen-compose -n 1 -e $'A=two\nlines\tand é ☃ \xf0\x9f\x98\x80'
@@ -273,7 +273,7 @@ has_yaml() { "$PYTHON" -c 'import yaml' 2>/dev/null || skip "python3-yaml is not
 	gen-compose -n 1 -e MEM_LIMIT=1.5g,CPUS=2,MEM_RESERVATION=512M,X=y
 	[ "$(service executor-000 's["deploy"]["resources"]')" = \
 		"{'limits': {'cpus': '2', 'memory': '1.5g', 'pids': 256}, 'reservations': {'memory': '512M'}}" ]
-	[ "$(service executor-000 's["environment"]')" = "{'ALLOW_FROM': 'manager', 'X': 'y'}" ]
+	[ "$(service executor-000 's["environment"]')" = "{'ALLOW_FROM': 'manager', 'OMP_NUM_THREADS': '2', 'X': 'y'}" ]
 	[ "$(service manager 's["deploy"]["resources"]')" = "{'limits': {'pids': 256}}" ]
 }
 
@@ -283,7 +283,7 @@ has_yaml() { "$PYTHON" -c 'import yaml' 2>/dev/null || skip "python3-yaml is not
 	echo B=later >b.env
 	gen-compose -n 1 --preset long-running --env-file a.env --env-file b.env -e CPUS=3
 	[ "$(service executor-000 's["environment"]')" = \
-		"{'ALLOW_FROM': 'manager', 'EXECUTION_TIMEOUT': '90', 'A': '\"x\" # y', 'B': 'later'}" ]
+		"{'ALLOW_FROM': 'manager', 'OMP_NUM_THREADS': '3', 'EXECUTION_TIMEOUT': '90', 'A': '\"x\" # y', 'B': 'later'}" ]
 	[ "$(service executor-000 's["deploy"]["resources"]["limits"]')" = "{'cpus': '3', 'memory': '2G', 'pids': 256}" ]
 	echo A=stdin | gen-compose -n 1 -e EXECUTION_TIMEOUT=1 --env-file - --env-file a.env
 	[ "$(service executor-000 's["environment"]["EXECUTION_TIMEOUT"]')" = 1 ]
@@ -379,7 +379,7 @@ has_yaml() { "$PYTHON" -c 'import yaml' 2>/dev/null || skip "python3-yaml is not
 	umask 077
 	gen-compose -n 2 -s out -m .
 	[ "$(stat -c '%a %n' out out/*)" = $'700 out\n777 out/container_000\n777 out/container_001' ]
-	[ "$(service executor-001 's["environment"]')" = "{'ALLOW_FROM': 'manager', 'SUBMISSION_DIR': '/submission'}" ]
+	[ "$(service executor-001 's["environment"]')" = "{'ALLOW_FROM': 'manager', 'OMP_NUM_THREADS': '1', 'SUBMISSION_DIR': '/submission'}" ]
 	[ "$(service executor-001 '[(v["source"], v["target"], v.get("read_only"), v["bind"]) for v in s["volumes"]]')" = \
 		"[('$T', '/code', True, {'create_host_path': False}), ('$T/out/container_001', '/submission', None, {'create_host_path': False})]" ]
 	echo kept >out/container_001/result
@@ -441,8 +441,8 @@ has_yaml() { "$PYTHON" -c 'import yaml' 2>/dev/null || skip "python3-yaml is not
 		"{'limits': {'cpus': '0.25', 'memory': '256M', 'pids': 256}, 'reservations': {'memory': '64M', 'devices': [{'driver': 'nvidia', 'device_ids': ['3'], 'capabilities': ['gpu']}]}}" ]
 	[ "$(service executor-001 's["deploy"]["resources"]["reservations"]["devices"][0]["device_ids"]')" = "['$uuid']" ]
 	[ "$(service executor-002 's["deploy"]["resources"]["reservations"]')" = "{'memory': '64M'}" ]
-	[ "$(service executor-001 's["environment"]')" = "{'ALLOW_FROM': 'manager', 'X': 'y'}" ]
-	[ "$(service executor-002 's["environment"]')" = "{'ALLOW_FROM': 'manager', 'X': 'y', 'NVIDIA_VISIBLE_DEVICES': 'void'}" ]
+	[ "$(service executor-001 's["environment"]')" = "{'ALLOW_FROM': 'manager', 'OMP_NUM_THREADS': '1', 'X': 'y'}" ]
+	[ "$(service executor-002 's["environment"]')" = "{'ALLOW_FROM': 'manager', 'OMP_NUM_THREADS': '1', 'X': 'y', 'NVIDIA_VISIBLE_DEVICES': 'void'}" ]
 }
 
 @test "without egress: a network that leads nowhere, no ports, the manager on both" {
@@ -481,10 +481,10 @@ has_yaml() { "$PYTHON" -c 'import yaml' 2>/dev/null || skip "python3-yaml is not
 	gen-compose -n 2 -g 0 -s out -m . -e A=b
 	docker compose config --format json >c.json
 	[ "$(jq -c '.services["executor-001"] | .environment, (.volumes | map(.target)), .deploy.resources, .tmpfs, .cap_drop, .read_only' c.json)" = \
-'{"A":"b","ALLOW_FROM":"manager","NVIDIA_VISIBLE_DEVICES":"void","SUBMISSION_DIR":"/submission"}
+'{"A":"b","ALLOW_FROM":"manager","NVIDIA_VISIBLE_DEVICES":"void","OMP_NUM_THREADS":"1","SUBMISSION_DIR":"/submission"}
 ["/code","/submission"]
 {"limits":{"cpus":0.25,"memory":"268435456","pids":256}}
-["/tmp:exec,mode=1777","/work:exec,mode=1777"]
+["/tmp:exec,mode=1777,size=134217728","/work:exec,mode=1777,size=134217728"]
 ["ALL"]
 true' ]
 	[ "$(jq -c '.services["executor-000"] | .environment.NVIDIA_VISIBLE_DEVICES, .deploy.resources.reservations.devices[0].device_ids' c.json)" = \
