@@ -7,6 +7,25 @@ static const char *const words[] = {
 	[CELL_INTERRUPTED] = "interrupted", [CELL_DIED] = "kernel_died",
 };
 
+/* Lines for who asked for them, as long as he is there. */
+static bool
+put_lines(void *arg, struct buf *lines)
+{
+	struct cell *c = arg;
+
+	return !c->abandoned && c->spec.on_lines(c->spec.arg, lines);
+}
+
+static struct outputs *
+new_outputs(struct cell *c, const struct cell_spec *spec)
+{
+	const struct lines_conf lines = {
+		.max_bytes = spec->max_bytes, .max_bundle = spec->max_bundle, .arg = c, .put = put_lines,
+	};
+
+	return spec->on_lines ? outputs_new_lines(&lines, spec->ansi) : outputs_new(spec->max_bytes, spec->ansi);
+}
+
 struct cell *
 cell_new(struct cell_spec *spec)
 {
@@ -14,7 +33,7 @@ cell_new(struct cell_spec *spec)
 
 	if (!c)
 		return NULL;
-	c->outputs = outputs_new(spec->max_bytes, spec->ansi);
+	c->outputs = new_outputs(c, spec);
 	if (!c->outputs) {
 		free(c);
 		return NULL;
@@ -104,8 +123,13 @@ cell_format(struct cell *c, enum cell_status status, unsigned generation, bool s
 	outputs_end(c->outputs);
 	dropped = outputs_dropped(c->outputs);
 	json_put_open(out, '{');
-	json_put_key(out, "outputs");
-	outputs_format(c->outputs, out);
+	if (c->spec.on_lines) {
+		json_put_key(out, "type");
+		json_put_str(out, "done");
+	} else {
+		json_put_key(out, "outputs");
+		outputs_format(c->outputs, out);
+	}
 	json_put_key(out, "status");
 	json_put_str(out, words[status]);
 	json_put_key(out, "execution_count");
@@ -128,4 +152,6 @@ cell_format(struct cell *c, enum cell_status status, unsigned generation, bool s
 		json_put_bool(out, state_kept);
 	}
 	json_put_close(out, '}');
+	if (c->spec.on_lines)
+		buf_putc(out, '\n');
 }

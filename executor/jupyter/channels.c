@@ -9,7 +9,7 @@
 #define RECONNECT_MS	  10	/* a kernel is there half a second after it was started */
 #define RECONNECT_MAX_MS  200
 #define PUMP_MESSAGES	  512	/* in one go; then the loop has its turn */
-#define PUMP_BYTES	  (16 << 20)
+#define PUMP_BYTES	  (4 << 20)
 
 struct watch {			/* one descriptor on the loop */
 	uv_poll_t	 poll;
@@ -24,6 +24,8 @@ struct channels {
 	unsigned	 handles;		/* libuv still holds: c lives until it lets go of all */
 	bool		 closing;
 	bool		 pumping;
+	bool		 held;			/* iopub is not read */
+	bool		 behind;		/* on_behind(true) was called */
 	struct channels_conf conf;
 	uint64_t	 refused;
 	zmq_msg_t	 part[WIRE_FRAMES_MAX];
@@ -119,6 +121,15 @@ connection_lost(struct channels *c)
 
 static void pump_soon(struct channels *c);
 
+static void
+tell_behind(struct channels *c, bool behind)
+{
+	if (c->behind == behind)
+		return;
+	c->behind = behind;
+	c->conf.on_behind(c->conf.arg, behind);
+}
+
 void
 channels_pump(struct channels *c)
 {
@@ -131,16 +142,19 @@ channels_pump(struct channels *c)
 	/* Looked at first: what was sent before the connection went is then already in iopub's queue. */
 	lost = connection_lost(c);
 	for (enum channel from = 0; from < CHANNELS; from++)
-		while (take(c, from, &bytes)) {
+		while ((!c->held || lost || from != CHANNEL_IOPUB) && take(c, from, &bytes)) {
 			if (c->closing)		/* channels_free() was called: c lives until the loop's next turn */
 				return;
 			if (++messages >= PUMP_MESSAGES || bytes >= PUMP_BYTES) {
 				pump_soon(c);
+				if (bytes >= PUMP_BYTES)
+					tell_behind(c, true);
 				if (!lost)
 					goto out;
 				messages = bytes = 0;	/* the end is near: all of it, now */
 			}
 		}
+	tell_behind(c, false);
 	if (lost)
 		c->conf.on_lost(c->conf.arg);
 out:
@@ -359,6 +373,14 @@ channels_free(struct channels **cp)
 	while (c->zmq && zmq_ctx_term(c->zmq) < 0 && errno == EINTR)
 		;
 	uv_close((uv_handle_t *)&c->again, on_closed);
+}
+
+void
+channels_hold(struct channels *c, bool hold)
+{
+	c->held = hold;
+	if (!hold)
+		pump_soon(c);
 }
 
 uint64_t

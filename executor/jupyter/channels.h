@@ -23,6 +23,8 @@ struct channels_conf {
 	const char	*identity;		/* shell and stdin must have the same: input requests find us by it */
 	void		*arg;
 	void		(*on_message)(void *arg, enum channel from, const struct wire_msg *msg);
+	/* More arrives than is read (true), so that a kernel that does not stop fills the memory; all is read (false). */
+	void		(*on_behind)(void *arg, bool behind);
 	/* The kernel's end of iopub is closed, and all that it had sent was passed on. */
 	void		(*on_lost)(void *arg);
 };
@@ -39,6 +41,8 @@ int	channels_send(struct channels *c, enum channel to, const char *type, const c
 	    struct buf *content, char id[WIRE_ID_MAX]);
 /* Pass on what has arrived by now (a bounded amount; the loop brings the rest). */
 void	channels_pump(struct channels *c);
+/* Leave what comes on iopub where it is: where a kernel that is stopped had sent more than may be taken now; or take it again. */
+void	channels_hold(struct channels *c, bool hold);
 uint64_t channels_refused(const struct channels *c);	/* messages dropped because they were wrong */
 
 #endif

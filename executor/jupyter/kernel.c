@@ -67,6 +67,7 @@ struct kernel {
 	struct buf	 log;
 	struct marks	 marks;
 	bool		 exited;
+	bool		 held, behind, stopped;	/* see kernel_hold(); stopped: because of one of them */
 	int		 wait_status;
 	struct buf	 oom_path;
 	int64_t		 oom_kills;	/* when it started */
@@ -156,6 +157,7 @@ kernel_exited(struct kernel *k, int wait_status)
 	if (k->exited || k->phase == GONE)
 		return;
 	k->exited = true;
+	kernel_hold(k, false);		/* what it had sent is read */
 	k->wait_status = wait_status;
 	k->phase = DYING;
 	wait_for(k, DRAIN_MS, gone_by_cause);
@@ -211,7 +213,7 @@ read_pipe(struct pipe *p, size_t max)
 	size_t total = 0;
 	ssize_t n;
 
-	while (p->fd >= 0 && total < max && p->marks.waiting == 0) {
+	while (p->fd >= 0 && total < max && p->marks.waiting == 0 && !k->held) {
 		n = read(p->fd, k->buffer, sizeof k->buffer);
 		if (n > 0) {
 			marks_feed(&k->marks, &p->marks, k->buffer, (size_t)n, on_bytes, p);
@@ -240,7 +242,7 @@ watch_pipe(struct pipe *p)
 {
 	if (p->fd < 0)
 		return;
-	if (p->marks.waiting > 0)
+	if (p->marks.waiting > 0 || p->k->held)
 		uv_poll_stop(&p->poll);
 	else
 		uv_poll_start(&p->poll, UV_READABLE, on_pipe);
@@ -369,6 +371,39 @@ kernel_interrupt(struct kernel *k)
 	}
 }
 
+/* Its process stands still as long as somebody here cannot follow. */
+static void
+stop_or_go(struct kernel *k)
+{
+	bool stop = k->held || k->behind;
+
+	if (stop == k->stopped || k->exited)
+		return;
+	k->stopped = stop;
+	kill(k->process.pid, stop ? SIGSTOP : SIGCONT);
+}
+
+static void
+on_behind(void *arg, bool behind)
+{
+	struct kernel *k = arg;
+
+	k->behind = behind;
+	stop_or_go(k);
+}
+
+void
+kernel_hold(struct kernel *k, bool hold)
+{
+	if (k->held == hold || (hold && (k->phase != READY || k->exited || (k->req.has_reply && k->req.has_idle))))
+		return;			/* or it is at its end, and what there is of it comes now */
+	k->held = hold;
+	stop_or_go(k);
+	channels_hold(k->channels, hold);
+	watch_pipe(&k->pipe[0]);
+	watch_pipe(&k->pipe[1]);
+}
+
 void
 kernel_input(struct kernel *k, const char *text, size_t len)
 {
@@ -429,6 +464,15 @@ request_done(struct kernel *k)
 	buf_release(&text);
 }
 
+static void
+on_quiet(struct kernel *k)
+{
+	if (k->held)
+		wait_for(k, NO_IDLE_MS, on_quiet);	/* it may not speak */
+	else
+		request_done(k);
+}
+
 /* Both halves have come, or one of them and nothing since. */
 static void
 check_done(struct kernel *k)
@@ -440,9 +484,9 @@ check_done(struct kernel *k)
 	else if (k->phase == DYING)
 		return;			/* its end is what is waited for */
 	else if (q->has_reply)
-		wait_for(k, NO_IDLE_MS, request_done);
+		wait_for(k, NO_IDLE_MS, on_quiet);
 	else if (q->has_idle)
-		wait_for(k, NO_REPLY_MS, request_done);
+		wait_for(k, NO_REPLY_MS, on_quiet);
 }
 
 /* ---- messages ---- */
@@ -685,7 +729,7 @@ proceed(struct kernel *k)
 static int
 open_channels(struct kernel *k)
 {
-	struct channels_conf conf = { .arg = k, .on_message = on_message, .on_lost = on_lost };
+	struct channels_conf conf = { .arg = k, .on_message = on_message, .on_behind = on_behind, .on_lost = on_lost };
 	char session[33];
 	int r;
 

@@ -55,6 +55,11 @@ void	kernel_exited(struct kernel *k, int wait_status);
 int	kernel_execute(struct kernel *k, struct buf *content);
 /* Interrupt what runs, once it has begun so that the interrupt is not lost. */
 void	kernel_interrupt(struct kernel *k);
+/*
+ * Stop the process, and read nothing more of what it has sent, so that nothing is lost and nothing piles up here; or let it go
+ * on.  An interrupt does not reach it meanwhile.
+ */
+void	kernel_hold(struct kernel *k, bool hold);
 /* Answer an input request; text NULL: end of file. */
 void	kernel_input(struct kernel *k, const char *text, size_t len);
 

@@ -367,7 +367,7 @@ main(int argc, char **argv)
 	make_dirs(&e);
 	start_thread(e.loop, &work);
 	e.routes = (struct routes){
-		.spec = &e.spec, .timeout_ms = timeout_ms, .start_ms = start_ms,
+		.loop = e.loop, .spec = &e.spec, .timeout_ms = timeout_ms, .start_ms = start_ms,
 		.max_output_bytes = max_output_bytes, .started_ms = clock_mono_ms(),
 	};
 	listen_or_die(&e, at);

@@ -1,10 +1,8 @@
 /*
- * outputs - what a cell has produced, as the array of the answer.  Pure: no sockets, no clock.
- * Neighbouring stream texts of one name are one item; terminal control sequences are taken out of streams and errors unless
- * `ansi`; update_display_data and clear_output are applied.  Kept are at most max_bytes (text, and the JSON text of bundles)
- * in at most OUTPUTS_ITEMS_MAX items: beyond that the first half and the latest are kept, what lies between is dropped and
- * counted, and a line in the stream says so.  A bundle too large for what is left is dropped whole; the last error is
- * always kept, cut to OUTPUTS_ERROR_MAX.
+ * outputs - what a cell produces, from the kernel's messages and bytes.  Pure: no sockets, no clock.
+ * Terminal control sequences are taken out of streams and errors unless `ansi`, characters and sequences that are split over
+ * messages are put together; then everything goes to items, which keeps it for the array of one answer, or to lines, which
+ * sends it as it comes.  An error is cut to OUTPUTS_ERROR_MAX.
  */
 #ifndef OUTPUTS_H
 #define OUTPUTS_H
@@ -15,15 +13,15 @@
 
 #include "base/buf.h"
 #include "base/json.h"
+#include "bundle.h"
+#include "lines.h"
 
-#define OUTPUTS_ITEMS_MAX 65536		/* an item costs memory beyond its text */
 #define OUTPUTS_ERROR_MAX 65536		/* bytes of an error's value, and of its traceback */
-
-enum outputs_stream { OUTPUTS_STDOUT, OUTPUTS_STDERR, OUTPUTS_STREAMS };
 
 struct outputs;
 
-struct outputs *outputs_new(size_t max_bytes, bool ansi);	/* NULL: out of memory */
+struct outputs *outputs_new(size_t max_bytes, bool ansi);	/* kept, as items; NULL: out of memory */
+struct outputs *outputs_new_lines(const struct lines_conf *conf, bool ansi);	/* sent */
 void	outputs_free(struct outputs **o);
 
 /*
@@ -42,9 +40,11 @@ void	outputs_hold_errors(struct outputs *o);
 /* A bundle shown as display: page payloads of execute_reply. */
 int	outputs_display(struct outputs *o, struct json data);
 
+/* Of lines: what was made so far goes out now. */
+void	outputs_flush(struct outputs *o);
 /* No more comes: sequences that had begun are text. */
 void	outputs_end(struct outputs *o);
-/* The JSON array. */
+/* The JSON array of items. */
 void	outputs_format(const struct outputs *o, struct buf *out);
 
 bool	outputs_has_error(const struct outputs *o);	/* an error was shown or held */

@@ -49,14 +49,16 @@ get_timeout(struct json body, int64_t limit_ms, int64_t *ret_ms, struct buf *why
 	return 0;
 }
 
+/* What is kept costs memory, what is sent does not: a stream has no limit but its own. */
 static int
-get_max_bytes(struct json body, const struct request_limits *limits, size_t *ret, struct buf *why)
+get_max_bytes(struct json body, const struct request_limits *limits, bool stream, size_t *ret, struct buf *why)
 {
+	size_t most = stream ? SIZE_MAX : limits->max_bytes;
 	struct json v;
 	int64_t n;
 	int r;
 
-	*ret = limits->default_bytes < limits->max_bytes ? limits->default_bytes : limits->max_bytes;
+	*ret = !stream && limits->default_bytes < most ? limits->default_bytes : most;
 	if (!json_get(body, "max_output_bytes", &v))
 		return 0;
 	r = json_int(v, 1, INT64_MAX, &n);
@@ -64,7 +66,7 @@ get_max_bytes(struct json body, const struct request_limits *limits, size_t *ret
 		n = INT64_MAX;
 	else if (r < 0)
 		return refuse(why, "Member max_output_bytes must be a whole number above 0");
-	*ret = (uint64_t)n < limits->max_bytes ? (size_t)n : limits->max_bytes;
+	*ret = (uint64_t)n < most ? (size_t)n : most;
 	return 0;
 }
 
@@ -140,8 +142,9 @@ request_parse(const char *text, size_t len, const struct request_limits *limits,
 		return refuse(why, "Member code is missing");
 	if (code.kind != JSON_STRING)
 		return refuse(why, "Member code must be a string");
+	spec->max_bundle = limits->max_bytes;
 	if ((r = get_timeout(body, limits->timeout_ms, &spec->timeout_ms, why)) < 0 ||
-	    (r = get_max_bytes(body, limits, &spec->max_bytes, why)) < 0 ||
+	    (r = get_max_bytes(body, limits, spec->on_lines != NULL, &spec->max_bytes, why)) < 0 ||
 	    (r = get_bool(body, "silent", &silent, why)) < 0 ||
 	    (r = get_bool(body, "ansi", &spec->ansi, why)) < 0 ||
 	    (r = get_on_disconnect(body, spec, why)) < 0 || (r = get_input(body, spec, why)) < 0)

@@ -11,7 +11,7 @@ struct request_limits {
 
 /*
  * 0; -EINVAL with a sentence in why that names the member; -ENOMEM.  Unknown members are ignored.  The spec's bufs are the
- * caller's to release, also after a failure; its callbacks are left alone.
+ * caller's to release, also after a failure; its callbacks are left alone, and on_lines says whether it is to be a stream.
  */
 int	request_parse(const char *body, size_t len, const struct request_limits *limits, struct cell_spec *spec,
 	    struct buf *why);

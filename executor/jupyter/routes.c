@@ -7,12 +7,14 @@
 #include "base/version.h"
 #include "request.h"
 #include "routes.h"
+#include "stream.h"
 
 /* A cell on its way, as its request knows it. */
 struct call {
 	struct routes	*routes;
 	struct http_req	*req;
 	struct cell	*cell;		/* NULL until it was submitted */
+	struct stream	*stream;	/* NULL: one answer, at the end */
 	size_t		 held_bytes;
 };
 
@@ -48,26 +50,10 @@ on_done(void *arg, struct buf *answer)
 {
 	struct call *call = arg;
 
-	http_req_reply_json(call->req, 200, answer);
-	free_call(call);
-}
-
-static void
-on_refused(void *arg, enum fault fault, const char *detail)
-{
-	struct call *call = arg;
-
-	http_req_fail(call->req, fault, "%s", detail);
-	free_call(call);
-}
-
-static void
-on_gone(struct http_req *req)
-{
-	struct call *call = http_req_data(req);
-
-	if (call->cell)
-		runner_leave(call->routes->runner, call->cell);
+	if (call->stream)
+		stream_end(&call->stream, answer);
+	else
+		http_req_reply_json(call->req, 200, answer);
 	free_call(call);
 }
 
@@ -75,8 +61,54 @@ on_gone(struct http_req *req)
 static void
 refuse(struct call *call, enum fault fault, const char *detail)
 {
-	http_req_fail(call->req, fault, "%s", detail);
+	stream_drop(&call->stream);
+	if (http_req_begun(call->req))
+		http_req_abort(call->req);	/* out of memory for a stream's last line: it must not look complete */
+	else
+		http_req_fail(call->req, fault, "%s", detail);
 	free_call(call);
+}
+
+static void
+on_refused(void *arg, enum fault fault, const char *detail)
+{
+	refuse(arg, fault, detail);
+}
+
+static void
+leave(void *arg)
+{
+	struct call *call = arg;
+
+	if (call->cell)
+		runner_leave(call->routes->runner, call->cell);
+	free_call(call);
+}
+
+static void
+on_gone(struct http_req *req)
+{
+	leave(http_req_data(req));
+}
+
+static void
+on_start(void *arg)
+{
+	stream_start(((struct call *)arg)->stream);
+}
+
+static bool
+on_lines(void *arg, struct buf *lines)
+{
+	return stream_put(((struct call *)arg)->stream, lines);
+}
+
+static void
+on_full(void *arg, bool full)
+{
+	struct call *call = arg;
+
+	runner_hold(call->routes->runner, call->cell, full);
 }
 
 static void
@@ -85,6 +117,15 @@ submit(struct call *call, struct cell_spec *spec)
 	struct runner *runner = call->routes->runner;
 	struct buf why = BUF_INIT;
 
+	if (spec->on_lines) {
+		call->stream = stream_new(&(struct stream_conf){
+			.loop = call->routes->loop, .req = call->req, .arg = call, .on_full = on_full, .on_gone = leave,
+		});
+		if (!call->stream) {
+			refuse(call, FAULT_UNAVAILABLE, "Out of memory");
+			return;
+		}
+	}
 	spec->arg = call;
 	spec->on_done = on_done;
 	spec->on_refused = on_refused;
@@ -123,6 +164,10 @@ on_execute_body(struct http_req *req, int err, const char *body, size_t len)
 	if (err == -EFBIG) {
 		refuse(call, FAULT_TOO_LARGE, "The body is larger than 32 MiB");
 		return;
+	}
+	if (stream_is_wanted(http_req_head(req))) {
+		spec.on_start = on_start;
+		spec.on_lines = on_lines;
 	}
 	r = err < 0 ? err : request_parse(body, len, &limits, &spec, &why);
 	if (r == 0)

@@ -14,6 +14,7 @@
 #define ROUTES_OUTPUT_DEFAULT	(16 << 20)	/* bytes of outputs, unless a request says otherwise */
 
 struct routes {
+	uv_loop_t	*loop;
 	struct runner	*runner;
 	const struct kernelspec *spec;
 	struct allow	*allow;			/* NULL: whoever reaches the address may call */

@@ -68,6 +68,8 @@ finish(struct runner *r, enum cell_status status, bool state_kept)
 	struct buf answer = BUF_INIT;
 
 	r->running = NULL;
+	if (r->kernel)
+		kernel_hold(r->kernel, false);
 	if (!r->stopping)
 		uv_timer_stop(&r->limit);
 	if (!c->abandoned) {
@@ -164,6 +166,7 @@ on_limit(uv_timer_t *timer)
 	if (c->ladder++ < 2) {
 		if (c->ladder == 1)
 			outputs_hold_errors(c->outputs);
+		kernel_hold(r->kernel, false);
 		kernel_interrupt(r->kernel);
 		uv_timer_start(timer, on_limit, STEP_MS, 0);
 		return;
@@ -184,6 +187,8 @@ run_next(struct runner *r)
 	c->started_ns = clock_mono_ns();
 	c->unsent = kernel_execute(r->kernel, &c->spec.request) < 0;
 	uv_timer_start(&r->limit, on_limit, c->unsent ? 0 : (uint64_t)c->spec.timeout_ms, 0);
+	if (c->spec.on_start)
+		c->spec.on_start(c->spec.arg);
 }
 
 int
@@ -214,6 +219,7 @@ static void
 interrupt(struct runner *r)
 {
 	r->running->interrupted = true;
+	kernel_hold(r->kernel, false);
 	kernel_interrupt(r->kernel);
 }
 
@@ -224,6 +230,7 @@ runner_leave(struct runner *r, struct cell *c)
 
 	c->abandoned = true;
 	if (c == r->running) {
+		kernel_hold(r->kernel, false);
 		if (c->spec.interrupt_on_leave)
 			interrupt(r);
 		return;
@@ -237,6 +244,13 @@ runner_leave(struct runner *r, struct cell *c)
 			cell_free(&c);
 			return;
 		}
+}
+
+void
+runner_hold(struct runner *r, struct cell *c, bool hold)
+{
+	if (c == r->running && (!hold || (!c->interrupted && c->ladder == 0)))
+		kernel_hold(r->kernel, hold);
 }
 
 bool
@@ -255,8 +269,11 @@ on_output(void *arg, struct json type, struct json content)
 {
 	struct runner *r = arg;
 
-	if (r->running && outputs_message(r->running->outputs, type, content) < 0)
+	if (!r->running)
+		return;
+	if (outputs_message(r->running->outputs, type, content) < 0)
 		diag(DIAG_WARN, "kernel: output dropped: not what the specification says");
+	outputs_flush(r->running->outputs);
 }
 
 static void
@@ -264,8 +281,10 @@ on_bytes(void *arg, enum outputs_stream name, const char *bytes, size_t len)
 {
 	struct runner *r = arg;
 
-	if (r->running)
-		outputs_bytes(r->running->outputs, name, bytes, len);
+	if (!r->running)
+		return;
+	outputs_bytes(r->running->outputs, name, bytes, len);
+	outputs_flush(r->running->outputs);
 }
 
 static void

@@ -42,10 +42,17 @@ struct cell_spec {
 	bool		 ansi;
 	bool		 interrupt_on_leave;
 	int64_t		 timeout_ms;	/* from the moment the kernel gets it */
-	size_t		 max_bytes;	/* of outputs kept */
+	size_t		 max_bytes;	/* of outputs kept, or sent; SIZE_MAX: no limit, of a stream */
+	size_t		 max_bundle;	/* of one output, of a stream */
 	void		*arg;
+	/*
+	 * NULL unless the outputs are wanted as they come: on_start when the kernel gets the cell, then lines (false: dropped, see
+	 * lines.h), and on_done brings the last one.
+	 */
+	void		(*on_start)(void *arg);
+	bool		(*on_lines)(void *arg, struct buf *lines);
 	/* Exactly one of the two, once, unless runner_leave() came first; the cell is gone then. */
-	void		(*on_done)(void *arg, struct buf *answer);	/* JSON; may be taken over */
+	void		(*on_done)(void *arg, struct buf *answer);	/* JSON, of a stream its last line; may be taken over */
 	void		(*on_refused)(void *arg, enum fault fault, const char *detail);
 };
 
@@ -67,6 +74,11 @@ void	runner_free(struct runner **r);		/* after on_stopped */
 int	runner_submit(struct runner *r, struct cell_spec *spec, struct cell **ret_cell);
 /* Its caller has left: dropped if it waits; if it runs, interrupted or left to run, as it asked. */
 void	runner_leave(struct runner *r, struct cell *cell);
+/*
+ * Its reader is slow: the kernel is stopped until it has caught up (hold false), its interrupt or the cell's end.  Nothing is
+ * lost, and the time limit goes on.
+ */
+void	runner_hold(struct runner *r, struct cell *cell, bool hold);
 
 bool	runner_restart(struct runner *r);	/* false: one is under way already */
 bool	runner_interrupt(struct runner *r);	/* false: nothing runs */

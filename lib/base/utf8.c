@@ -35,6 +35,14 @@ utf8_char(const char *s, size_t len)
 }
 
 size_t
+utf8_boundary(const char *s, size_t len, size_t at)
+{
+	for (int i = 0; i < 3 && at < len && ((unsigned char)s[at] & 0xc0) == 0x80; i++)
+		at++;
+	return at;
+}
+
+size_t
 utf8_encode(uint32_t c, char *out)
 {
 	if (c < 0x80) {

@@ -19,6 +19,57 @@ http_head_length(const struct http_head *head)
 	return head->has_length ? (int64_t)head->length : -1;
 }
 
+/* ";q=0.5" among the parameters of a list's element, in thousandths; 1000: none. RFC 9110, 12.4.2. */
+static int
+weight(const char *p, size_t len)
+{
+	int q = 0, unit = 1000;
+
+	for (size_t i = 0; i + 2 < len; i++) {
+		if (p[i] != ';')
+			continue;
+		for (i++; i + 2 < len && (p[i] == ' ' || p[i] == '\t'); i++)
+			;
+		if ((p[i] | 0x20) != 'q' || p[i + 1] != '=')
+			continue;
+		if (p[i + 2] != '.' && (p[i + 2] < '0' || p[i + 2] > '9'))
+			continue;
+		for (i += 2; i < len && unit > 0 && (p[i] == '.' || (p[i] >= '0' && p[i] <= '9')); i++)
+			if (p[i] == '.') {
+				unit = 100;
+			} else {
+				q += (p[i] - '0') * unit;
+				unit /= 10;
+			}
+		return q < 1000 ? q : 1000;
+	}
+	return 1000;
+}
+
+int
+http_head_quality(const struct http_head *head, const char *type)
+{
+	size_t len = strlen(type), n, name;
+	int best = 0, q;
+
+	for (size_t i = 0; i < head->nfields; i++) {
+		const char *list = head->fields[i].value;
+
+		if (strcasecmp(head->fields[i].name, "Accept") != 0)
+			continue;
+		for (; *list != '\0'; list += n) {
+			list += strspn(list, " \t,");
+			n = strcspn(list, ",");
+			name = strcspn(list, " \t,;");
+			if (name != len || strncasecmp(list, type, len) != 0)
+				continue;
+			q = weight(list + name, n - name);
+			best = q > best ? q : best;
+		}
+	}
+	return best;
+}
+
 /* True where `name` is an element of the comma-separated list. */
 static bool
 list_names(const char *list, const char *name)

@@ -35,6 +35,8 @@ struct http_head {
 
 /* Value of the first field of that name, NULL: none. */
 const char *http_head_get(const struct http_head *head, const char *name);
+/* The weight, 0 to 1000, that the Accept fields give a media type by its own name (ranges with * are not looked at); 0: none. */
+int	http_head_quality(const struct http_head *head, const char *type);
 /*
  * True where a field must not be forwarded: hop-by-hop (Connection, Keep-Alive, Proxy-*, TE, Trailer, Transfer-Encoding,
  * Upgrade, Expect) or named in this head's Connection field.  RFC 9110, 7.6.1.

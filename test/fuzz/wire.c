@@ -31,10 +31,27 @@ sign(const struct wire_frame *json, char out[WIRE_SIG_LEN + 1])
 	buf_release(&all);
 }
 
-static void
-use(const struct wire_msg *m)
+/* Lines are whole, and each is JSON. */
+static bool
+on_lines(void *arg, struct buf *lines)
 {
-	struct cell_spec spec = { .max_bytes = 200 };
+	const char *p = buf_str(lines), *end;
+	struct json_error err;
+	struct json v;
+
+	(void)arg;
+	for (; (end = strchr(p, '\n')) != NULL; p = end + 1)
+		if (json_scan(p, (size_t)(end - p), 0, &v, &err) == -EINVAL)
+			abort();
+	if (*p != '\0')
+		abort();
+	return true;
+}
+
+static void
+use(const struct wire_msg *m, bool stream)
+{
+	struct cell_spec spec = { .max_bytes = 200, .max_bundle = 100, .on_lines = stream ? on_lines : NULL };
 	struct cell *c = cell_new(&spec);
 	struct buf answer = BUF_INIT;
 	struct json_error err;
@@ -77,8 +94,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		sign(&frame[2], signature);
 		frame[1] = (struct wire_frame){ signature, WIRE_SIG_LEN };
 	}
-	if (wire_decode(w, frame, n, &msg) == 0)
-		use(&msg);
+	if (wire_decode(w, frame, n, &msg) == 0) {
+		use(&msg, false);
+		use(&msg, true);
+	}
 	wire_free(&w);
 	return 0;
 }

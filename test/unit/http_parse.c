@@ -489,6 +489,28 @@ test_hop(void **state)
 	assert_null(http_head_get(&h, "x"));
 }
 
+static void
+test_quality(void **state)
+{
+	static const struct { const char *accept, *type; int q; } cases[] = {
+		{ "application/x-ndjson", "application/x-ndjson", 1000 },
+		{ "text/html, Application/X-NDJSON ; charset=utf-8; q=0.5", "application/x-ndjson", 500 },
+		{ "application/json;q=0.25,application/json", "application/json", 1000 },
+		{ "application/json; Q=1.7", "application/json", 1000 }, { "a/b;q=0", "a/b", 0 }, { "a/b;q=0.0004", "a/b", 0 },
+		{ "a/b;q=", "a/b", 1000 }, { "a/b;qq=0", "a/b", 1000 }, { "a/bc", "a/b", 0 }, { "a/", "a/b", 0 }, { "*/*", "a/b", 0 },
+		{ "", "a/b", 0 }, { ",,;q=1,", "a/b", 0 }, { "a/b;q=.5", "a/b", 500 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		const struct http_field fields[] = { { "X", "a/b" }, { "accept", cases[i].accept } };
+		struct http_head h = { .fields = fields, .nfields = 2 };
+
+		if (http_head_quality(&h, cases[i].type) != cases[i].q)
+			fail_msg("%s: %d", cases[i].accept, http_head_quality(&h, cases[i].type));
+	}
+}
+
 int
 main(void)
 {
@@ -500,6 +522,7 @@ main(void)
 		cmocka_unit_test(test_field_cap),
 		cmocka_unit_test(test_eof),
 		cmocka_unit_test(test_hop),
+		cmocka_unit_test(test_quality),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

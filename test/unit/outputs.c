@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "../../executor/jupyter/items.h"
 #include "../../executor/jupyter/outputs.h"
 
 static struct json
@@ -237,12 +238,12 @@ many_small_items_are_bounded_too(void **state)
 	size_t items = 0;
 
 	(void)state;
-	for (int i = 0; i < 3 * OUTPUTS_ITEMS_MAX; i++)
+	for (int i = 0; i < 3 * ITEMS_MAX; i++)
 		print(o, i % 2 ? "stdout" : "stderr", "x");
 	outputs_format(o, &b);
 	for (const char *p = buf_str(&b); (p = strstr(p, "\"type\"")) != NULL; p++)
 		items++;
-	assert_in_range(items, OUTPUTS_ITEMS_MAX / 2, OUTPUTS_ITEMS_MAX + 1);
+	assert_in_range(items, ITEMS_MAX / 2, ITEMS_MAX + 1);
 	assert_true(outputs_dropped(o) > 0);
 	buf_release(&b);
 	outputs_free(&o);
