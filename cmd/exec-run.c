@@ -190,41 +190,59 @@ print_json(struct json_filter *filter, struct json answer, int watch)
 
 /* 0, -EINTR, -errno of a write to standard output, or an exit status. */
 static int
-report(struct json_filter *filter, struct json answer, int watch)
+report(struct show *s, struct json_filter *filter, struct json answer)
 {
-	struct show s = SHOW_INIT;
 	const char *wrong = show_check(answer);
 	int ex, r;
 
 	if (wrong != NULL)
 		return diag_fail(EX_PROTOCOL, "the executor's answer %s", wrong);
 	ex = show_exit(answer);
-	s.tame_out = isatty(STDOUT_FILENO);
-	s.tame_err = isatty(STDERR_FILENO);
-	s.save_dir = save_dir;
-	s.watch = watch;
 	if (as_json || filter != NULL) {
-		r = print_json(filter, answer, watch);
-		show_save(&s, answer);
+		r = print_json(filter, answer, s->watch);
+		show_save(s, answer);
 	} else
-		r = show_outputs(&s, answer);
+		r = show_outputs(s, answer);
 	if (r != 0)
 		return r;
-	return ex != 0 ? ex : s.ex;
+	return ex != 0 ? ex : s->ex;
 }
 
+static int
+report_end(const struct show *s)
+{
+	if (!s->done)
+		return diag_fail(EX_PROTOCOL, "the executor's answer has no end");
+	return s->ex_items != 0 ? s->ex_items : s->ex;
+}
+
+static int
+on_line(void *arg, struct json line)
+{
+	return show_line(arg, line);
+}
+
+/* Outputs are printed as they come, unless the answer is wanted as one. */
 static int
 execute(struct api *api, int id, const struct buf *body, struct json_filter *filter, int watch)
 {
 	struct api_answer ans = API_ANSWER_INIT;
+	struct show s = SHOW_INIT;
 	int r;
 
+	s.tame_out = isatty(STDOUT_FILENO);
+	s.tame_err = isatty(STDERR_FILENO);
+	s.save_dir = save_dir;
+	s.watch = watch;
 	diag(DIAG_INFO, "container %d: running", id);
-	r = api_execute(api, id, body, &ans);
+	if (as_json || filter != NULL)
+		r = api_execute(api, id, body, &ans);
+	else
+		r = api_execute_stream(api, id, body, on_line, &s, &ans);
 	if (r > 0)
 		diag(DIAG_ERROR, "%s", api_error(api));
 	else if (r == 0)
-		r = report(filter, ans.json, watch);
+		r = ans.status != 0 ? report(&s, filter, ans.json) : report_end(&s);
 	api_answer_release(&ans);
 	return r;
 }

@@ -15,6 +15,7 @@
 #include "base/version.h"
 #include "client/api.h"
 
+#define STREAM_TYPE	"application/x-ndjson"
 #define CONNECT_MS	5000
 #define OWN_MS		30000			/* the manager answers its own calls at once … */
 #define RESET_MS	90000			/* … but for a reset, which takes it up to 30 s */
@@ -26,7 +27,7 @@
 struct api {
 	CURLM			*multi;
 	CURL			*easy;
-	struct curl_slist	*fields;
+	struct curl_slist	*fields, *stream_fields;
 	struct endpoint		 at;
 	struct buf		 url;		/* as given */
 	struct buf		 base;		/* what libcurl gets: "http://host:port" */
@@ -42,12 +43,18 @@ struct call {
 	size_t		 max;		/* bytes of answer */
 	int64_t		 limit_ms;	/* 0: none */
 	bool		 linger;	/* the answer matters even if we are interrupted */
+	int		(*on_line)(void *arg, struct json line);	/* NULL: no stream is wanted */
+	void		*arg;
 };
 
 struct sink {
-	struct buf	*to;
-	size_t		 max;
-	bool		 over;		/* more than max */
+	struct api	*api;
+	const struct call *call;
+	struct buf	*to;		/* the answer; of a stream, what is not passed on yet */
+	size_t		 searched;	/* bytes of that without a newline */
+	bool		 begun, stream;
+	bool		 over;		/* more than the call's max */
+	int		 result;	/* of on_line, or why a line is none */
 };
 
 void
@@ -111,9 +118,12 @@ api_new(const char *url, struct api **ret, const char **ret_why)
 	a->easy = curl_easy_init();
 	/* "Expect: 100-continue" would make a server that does not know it cost a second a call. */
 	a->fields = curl_slist_append(NULL, "Expect:");
-	if (a->multi == NULL || a->easy == NULL || a->fields == NULL ||
+	a->stream_fields = curl_slist_append(NULL, "Expect:");
+	if (a->multi == NULL || a->easy == NULL || a->fields == NULL || a->stream_fields == NULL ||
 	    curl_slist_append(a->fields, "Content-Type: application/json") == NULL ||
-	    curl_slist_append(a->fields, "Accept: application/json") == NULL)
+	    curl_slist_append(a->fields, "Accept: application/json") == NULL ||
+	    curl_slist_append(a->stream_fields, "Content-Type: application/json") == NULL ||
+	    curl_slist_append(a->stream_fields, "Accept: " STREAM_TYPE ", application/json;q=0.9") == NULL)
 		goto out;
 	*ret = a;
 	return 0;
@@ -128,6 +138,7 @@ api_free(struct api **a)
 	if (*a == NULL)
 		return;
 	curl_slist_free_all((*a)->fields);
+	curl_slist_free_all((*a)->stream_fields);
 	curl_easy_cleanup((*a)->easy);
 	curl_multi_cleanup((*a)->multi);
 	buf_release(&(*a)->url);
@@ -137,16 +148,58 @@ api_free(struct api **a)
 	*a = NULL;
 }
 
+/* An executor that streams says so; one that does not know it answers as always, and an error is an answer. */
+static bool
+is_stream(struct api *a)
+{
+	const char *type = NULL;
+	long status = 0;
+
+	curl_easy_getinfo(a->easy, CURLINFO_RESPONSE_CODE, &status);
+	curl_easy_getinfo(a->easy, CURLINFO_CONTENT_TYPE, &type);
+	return status == 200 && type != NULL && strncasecmp(type, STREAM_TYPE, strlen(STREAM_TYPE)) == 0 &&
+	    strchr("; ", type[strlen(STREAM_TYPE)]) != NULL;
+}
+
+/* Pass on the lines that are complete. */
+static int
+pass_lines(struct sink *s)
+{
+	const char *p = buf_str(s->to), *end = p + s->to->len, *newline;
+	const char *from = p + s->searched;
+	struct json_error err;
+	struct json line;
+	int r = 0;
+
+	while (r == 0 && (newline = memchr(from, '\n', (size_t)(end - from))) != NULL) {
+		if (json_scan(p, (size_t)(newline - p), 0, &line, &err) < 0 || line.kind != JSON_OBJECT)
+			r = fail(s->api, EX_PROTOCOL, "%s: a line of the answer is not a JSON object", buf_str(&s->api->url));
+		else
+			r = s->call->on_line(s->call->arg, line);
+		p = from = newline + 1;
+	}
+	buf_consume(s->to, (size_t)(p - buf_str(s->to)));
+	s->searched = s->to->len;
+	return r;
+}
+
 static size_t
 on_data(char *bytes, size_t one, size_t n, void *arg)
 {
 	struct sink *s = arg;
 
-	s->over = n > s->max - s->to->len;
+	if (!s->begun)
+		s->stream = s->call->on_line != NULL && is_stream(s->api);
+	s->begun = true;
+	s->over = n > s->call->max - s->to->len;
 	if (s->over)
 		return 0;
 	buf_add(s->to, bytes, one * n);
-	return buf_error(s->to) < 0 ? 0 : n;
+	if (buf_error(s->to) < 0)
+		return 0;
+	if (s->stream)
+		s->result = pass_lines(s);
+	return s->result != 0 ? 0 : n;
 }
 
 static curl_socket_t
@@ -183,7 +236,7 @@ prepare(struct api *a, const struct call *c, const struct buf *url, struct sink 
 	curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
 	curl_easy_setopt(e, CURLOPT_USERAGENT, "execmgr/" EXECMGR_VERSION);
-	curl_easy_setopt(e, CURLOPT_HTTPHEADER, a->fields);
+	curl_easy_setopt(e, CURLOPT_HTTPHEADER, c->on_line != NULL ? a->stream_fields : a->fields);
 	curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, 1L);
 	curl_easy_setopt(e, CURLOPT_FORBID_REUSE, 1L);
@@ -260,8 +313,11 @@ explain(struct api *a, const struct call *c, CURLcode result, const struct sink 
 			return fail(a, EX_UNAVAILABLE, "%s: no connection within %d seconds", url, CONNECT_MS / 1000);
 		return fail(a, EX_UNAVAILABLE, "%s: no answer within %" PRId64 " seconds", url, c->limit_ms / 1000);
 	case CURLE_WRITE_ERROR:
+		if (sink->result != 0)
+			return sink->result;
 		if (sink->over)
-			return fail(a, EX_PROTOCOL, "%s: the answer is larger than %zu bytes", url, sink->max);
+			return fail(a, EX_PROTOCOL, "%s: %s is larger than %zu bytes", url,
+			    sink->stream ? "a line of the answer" : "the answer", c->max);
 		return fail(a, EX_OSERR, "out of memory");
 	case CURLE_GOT_NOTHING: case CURLE_RECV_ERROR: case CURLE_SEND_ERROR: case CURLE_PARTIAL_FILE:
 		return fail(a, EX_PROTOCOL, "%s: the connection was closed before the answer was complete", url);
@@ -321,7 +377,7 @@ static int
 call(struct api *a, const struct call *c, struct api_answer *ret)
 {
 	struct buf url = BUF_INIT;
-	struct sink sink = { &ret->body, c->max, false };
+	struct sink sink = { .api = a, .call = c, .to = &ret->body };
 	CURLcode result = CURLE_OK;
 	bool complete, interrupted;
 	int r;
@@ -342,6 +398,8 @@ call(struct api *a, const struct call *c, struct api_answer *ret)
 		r = fail(a, interrupted ? -EINTR : EX_OSERR, interrupted ? "interrupted" : "libcurl gave up");
 	else if (result != CURLE_OK)
 		r = explain(a, c, result, &sink);
+	else if (sink.stream)
+		r = ret->body.len == 0 ? 0 : fail(a, EX_PROTOCOL, "%s: the answer ends within a line", buf_str(&a->url));
 	else
 		r = judge(a, ret);
 	curl_multi_remove_handle(a->multi, a->easy);
@@ -413,9 +471,17 @@ api_deallocate(struct api *a, int id)
 int
 api_execute(struct api *a, int id, const struct buf *body, struct api_answer *ret)
 {
+	return api_execute_stream(a, id, body, NULL, NULL, ret);
+}
+
+int
+api_execute_stream(struct api *a, int id, const struct buf *body, int (*on_line)(void *arg, struct json line), void *arg,
+    struct api_answer *ret)
+{
 	char target[40];
 	const struct call c = {
 		.method = "POST", .target = target, .body = buf_str(body), .len = body->len, .max = OUTPUT_MAX,
+		.on_line = on_line, .arg = arg,
 	};
 
 	snprintf(target, sizeof target, "/session/%d/execute", id);

@@ -46,6 +46,13 @@ int	api_allocate(struct api *a, const char *type, int64_t wait_ms, struct api_an
 int	api_deallocate(struct api *a, int id);		/* returns when the container is reset */
 /* POST body (JSON) to a session's /execute.  The run has no time limit here: the executor has one. */
 int	api_execute(struct api *a, int id, const struct buf *body, struct api_answer *ret);
+/*
+ * The same, with outputs as they come where the executor streams: each line goes to on_line, borrowed for the call, and
+ * ret->status stays 0.  What on_line returns other than 0 ends the call and is its result.  An executor that does not
+ * stream: on_line is not called, ret is its answer.
+ */
+int	api_execute_stream(struct api *a, int id, const struct buf *body, int (*on_line)(void *arg, struct json line), void *arg,
+	    struct api_answer *ret);
 
 /* The id in an allocation as the manager or exec-alloc wrote it, -1: there is none. */
 int	api_allocation_id(struct json allocation);

@@ -48,27 +48,34 @@ starts_with(struct json object, const char *key, const char *text)
 	return yes;
 }
 
+/* What one more output makes of the exit status so far. */
 static int
-exit_of_errors(struct json outputs)
+exit_of_item(struct json item, int ex)
+{
+	if (!is(item, "type", "error") || ex > EX_NO)
+		return ex;
+	if (is(item, "name", "KernelDied"))
+		return EX_DIED;
+	if (is(item, "name", "TimeoutError") && starts_with(item, "value", "Execution timed out"))
+		return EX_TIMEDOUT;
+	return EX_NO;
+}
+
+static int
+exit_of_items(struct json outputs)
 {
 	struct json_iter it = { 0 };
 	struct json item;
 	int ex = 0;
 
-	while (json_next(outputs, &it, NULL, &item)) {
-		if (!is(item, "type", "error"))
-			continue;
-		if (is(item, "name", "KernelDied"))
-			return EX_DIED;
-		if (is(item, "name", "TimeoutError") && starts_with(item, "value", "Execution timed out"))
-			return EX_TIMEDOUT;
-		ex = EX_NO;
-	}
+	while (json_next(outputs, &it, NULL, &item))
+		ex = exit_of_item(item, ex);
 	return ex;
 }
 
-int
-show_exit(struct json answer)
+/* By its status; otherwise what its items said. */
+static int
+exit_of_status(struct json answer, int otherwise)
 {
 	static const struct {
 		const char *status;
@@ -82,7 +89,15 @@ show_exit(struct json answer)
 		for (size_t i = 0; i < sizeof known / sizeof *known; i++)
 			if (json_equals(v, known[i].status))
 				return known[i].ex;
-	return json_get(answer, "outputs", &v) ? exit_of_errors(v) : 0;
+	return otherwise;
+}
+
+int
+show_exit(struct json answer)
+{
+	struct json outputs;
+
+	return exit_of_status(answer, json_get(answer, "outputs", &outputs) ? exit_of_items(outputs) : 0);
 }
 
 /* fd 2 may be closed or gone: what cannot be said there is not a failure. */
@@ -252,6 +267,31 @@ show_notes(struct json answer)
 		diag(DIAG_WARN, "the kernel was replaced: its state is lost");
 }
 
+static int
+show_item(struct show *s, struct json item)
+{
+	if (is(item, "type", "stream"))
+		return show_stream(s, item);
+	if (is(item, "type", "result") || is(item, "type", "display") || is(item, "type", "update"))
+		return show_bundle(s, item);
+	if (is(item, "type", "error"))
+		return show_error(s, item);
+	return 0;
+}
+
+int
+show_line(struct show *s, struct json line)
+{
+	if (is(line, "type", "done")) {
+		s->done = true;
+		s->ex_items = exit_of_status(line, s->ex_items);
+		show_notes(line);
+		return 0;
+	}
+	s->ex_items = exit_of_item(line, s->ex_items);
+	return show_item(s, line);
+}
+
 int
 show_outputs(struct show *s, struct json answer)
 {
@@ -261,14 +301,8 @@ show_outputs(struct show *s, struct json answer)
 
 	if (!json_get(answer, "outputs", &outputs))
 		return 0;
-	while (r == 0 && json_next(outputs, &it, NULL, &item)) {
-		if (is(item, "type", "stream"))
-			r = show_stream(s, item);
-		else if (is(item, "type", "result") || is(item, "type", "display"))
-			r = show_bundle(s, item);
-		else if (is(item, "type", "error"))
-			r = show_error(s, item);
-	}
+	while (r == 0 && json_next(outputs, &it, NULL, &item))
+		r = show_item(s, item);
 	if (r == 0)
 		show_notes(answer);
 	return r;

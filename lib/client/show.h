@@ -16,6 +16,8 @@ struct show {
 	int		 watch;			/* as cli_write()'s */
 	unsigned	 next_image;		/* number to try next */
 	int		 ex;			/* exit status of the first picture that could not be saved, 0: none */
+	int		 ex_items;		/* of a stream: as show_exit() */
+	bool		 done;			/* of a stream: its last line has come */
 };
 
 #define SHOW_INIT { .watch = -1, .next_image = 1 }
@@ -29,6 +31,8 @@ const char *show_check(struct json answer);
 int	show_exit(struct json answer);
 /* Print it all and save its pictures.  0, -EINTR, or -errno of a write to standard output. */
 int	show_outputs(struct show *s, struct json answer);
+/* Print one line of a streamed answer, or save its picture; the last one sets done.  As show_outputs(). */
+int	show_line(struct show *s, struct json line);
 /* Save its pictures only. */
 void	show_save(struct show *s, struct json answer);
 

@@ -339,6 +339,66 @@ sys.exit(n[0] < 60000)'; }
 	[ "${#stderr_lines[@]}" = 1 ]
 }
 
+# lines ID NDJSON - what a fake executor streams.
+lines() { fake "$1" "{\"execute\":{\"type\":\"application/x-ndjson\",\"chunked\":true,\"body\":$(jq -cn --arg b "$2" '$b')}}"; }
+
+@test "a streamed answer is printed line by line, what it does not know left out" {
+	pool python
+	lines 0 '{"type":"stream","name":"stdout","text":"one\n"}
+{"type":"stream","name":"stderr","text":"warn\n"}
+{"type":"keepalive"}
+{"type":"display","display_id":"a","data":{"text/plain":"half"},"metadata":{}}
+{"type":"update","display_id":"a","data":{"text/plain":"all"},"metadata":{}}
+{"type":"clear_output","wait":false}
+{"type":"novel","text":"x"}
+{"type":"error","name":"E","value":"v","traceback":[]}
+{"type":"done","status":"error","truncated":true,"dropped_bytes":5}
+'
+	run -1 --separate-stderr exec-run -c x
+	[ "$output" = $'one\nhalf\nall' ]
+	[ "$stderr" = $'warn\nE: v\nexec-run: the output was cut at its limit' ]
+	lines 0 '{"type":"display","data":{"image/png":"iVBORw0KGgo=","text/plain":"Figure"},"metadata":{}}
+{"type":"done","status":"ok"}
+'
+	run -0 --separate-stderr exec-run --save "$T/plots" -c x
+	[ "$stderr" = "exec-run: saved $T/plots/image-001.png" ] && [ -z "$output" ]
+	allocated ""
+}
+
+@test "the exit status of a stream, by its done or by its errors" {
+	pool python
+	while IFS='|' read -r want body; do
+		lines 0 "$(printf '%b' "$body")"$'\n'
+		run "-$want" exec-run -c x
+	done <<-'END'
+		0|{"type":"done","status":"ok"}
+		1|{"type":"done","status":"interrupted"}
+		124|{"type":"done","status":"timeout"}
+		137|{"type":"done","status":"kernel_died"}
+		1|{"type":"error","name":"E"}\n{"type":"done"}
+		137|{"type":"error","name":"E"}\n{"type":"error","name":"KernelDied"}\n{"type":"error","name":"E"}\n{"type":"done"}
+		76|{"type":"stream","text":"cut"}
+		76|{"type":"done","status":"ok"
+		76|[]\n{"type":"done","status":"ok"}
+		76|{"type":"done","status":"ok"}\n{
+	END
+	lines 0 '{"type":"done","status":"ok"}'
+	run -76 --separate-stderr exec-run -c x
+	[[ $stderr == *"the answer ends within a line" ]]
+	allocated ""
+}
+
+@test "standard output full or left in the midst of a stream: the container is given back" {
+	pool python
+	lines 0 "$(for i in {1..100}; do echo '{"type":"stream","name":"stdout","text":"x\n"}'; done; echo '{"type":"done","status":"ok"}')"$'\n'
+	run -74 --separate-stderr to_full_disk exec-run -c x
+	[ "$stderr" = "exec-run: standard output: No space left on device" ]
+	allocated ""
+	run -141 to_closed_pipe exec-run -c x
+	allocated ""
+	run -141 to_closed_pipe exec-run -s 0 -c x
+}
+
 @test "output of 64 MiB comes whole" {
 	stub
 	{ printf '{"outputs":[{"type":"stream","name":"stdout","text":"'; head -c 67108864 /dev/zero | tr '\0' x; printf '"}]}'; } \

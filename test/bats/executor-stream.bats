@@ -209,7 +209,6 @@ stopped() { [ "$(state_of "$1")" = T ]; }
 
 @test "through the manager the same lines come, as they come" {
 	jq -n --arg url "$URL" '{"0": {url: $url, type: "python"}}' >"$BATS_TEST_TMPDIR/config.json"
-	local direct=$URL
 	execmgr-serve -b "unix:$BATS_TEST_TMPDIR/m" -c "$BATS_TEST_TMPDIR/config.json" 2>/dev/null 3>&- &
 	local manager=$!
 	eventually 100 manager_says available
@@ -222,7 +221,22 @@ stopped() { [ "$(state_of "$1")" = T ]; }
 	touch "$BATS_TEST_TMPDIR/go"
 	wait $pid
 	[ "$(types "$OUT")" = 'stream stream done' ]
-	URL=$direct
+
+	# exec-run prints and saves as it comes, and -j is one answer
+	rm "$BATS_TEST_TMPDIR/go"
+	export EXECMGR_URL=unix:$BATS_TEST_TMPDIR/m EXECMGR_SESSION=0
+	exec-run --save "$BATS_TEST_TMPDIR/plots" -c "$WAIT"'print("begin", flush=True)
+from IPython.display import display
+display({"image/png": "iVBORw0KGgo="}, raw=True)
+wait_for("'"$BATS_TEST_TMPDIR"'/go"); 6 * 7' >"$OUT" 2>/dev/null 3>&- &
+	pid=$!
+	eventually 50 test -s "$BATS_TEST_TMPDIR/plots/image-001.png"
+	[ "$(cat "$OUT")" = begin ]
+	touch "$BATS_TEST_TMPDIR/go"
+	wait $pid
+	[ "$(cat "$OUT")" = $'begin\n42' ]
+	[ "$(exec-run -j -c 'print(1)' | jq -r '.outputs[].text, .status')" = $'1\n\nok' ]
+	unset EXECMGR_URL EXECMGR_SESSION
 	kill $manager
 	wait $manager
 }
