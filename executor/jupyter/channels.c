@@ -67,7 +67,7 @@ static void
 refuse(struct channels *c, enum channel from, int err)
 {
 	static const char *const names[CHANNELS] = { "iopub", "shell", "stdin", "control" };
-	const char *what = err == -EACCES ? "wrong signature" : err == -EPROTO ? "missing frames" :
+	const char *what = err == -EACCES ? "wrong signature" : err == -EALREADY ? "it came before" : err == -EPROTO ? "missing frames" :
 	    err == -EBADMSG ? "not JSON as it should be" : err == -EMSGSIZE ? "too many frames" : strerror(-err);
 
 	c->refused++;

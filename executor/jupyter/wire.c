@@ -11,6 +11,7 @@
 #include "wire.h"
 
 #define DELIMITER "<IDS|MSG>"
+#define REMEMBERED 1024		/* signatures, each in the place that its own value gives it */
 
 struct wire {
 	EVP_MAC		*mac;
@@ -18,6 +19,7 @@ struct wire {
 	char		 session[33];
 	uint64_t	 sent;		/* messages made: the rest of their ids */
 	struct buf	 repaired;	/* content whose bad UTF-8 was replaced */
+	uint64_t	 seen[REMEMBERED];	/* the beginnings of signatures */
 };
 
 struct wire *
@@ -179,6 +181,21 @@ decode_content(struct wire *w, const struct wire_frame *f, struct json *ret)
 	return r == -EBADMSG && f->len > 0 ? repair(w, f, ret) : r;
 }
 
+/* A signature covers the message's id: one that is known is a replay. */
+static bool
+is_replay(struct wire *w, const char *signature)
+{
+	uint64_t value = 0, *place;
+
+	for (int i = 0; i < 16; i++)
+		value = value << 4 | (uint64_t)(signature[i] <= '9' ? signature[i] - '0' : signature[i] - 'a' + 10);
+	place = &w->seen[value % REMEMBERED];
+	if (*place == value)
+		return true;
+	*place = value;
+	return false;
+}
+
 int
 wire_decode(struct wire *w, const struct wire_frame *frame, size_t n, struct wire_msg *ret)
 {
@@ -197,6 +214,8 @@ wire_decode(struct wire *w, const struct wire_frame *frame, size_t n, struct wir
 		return r;
 	if (frame[i + 1].len != WIRE_SIG_LEN || CRYPTO_memcmp(frame[i + 1].data, expected, WIRE_SIG_LEN) != 0)
 		return -EACCES;
+	if (is_replay(w, expected))
+		return -EALREADY;
 	if ((r = object(&json[0], &m.header)) < 0 || (r = object(&json[1], &m.parent)) < 0 ||
 	    (r = object(&json[2], &m.metadata)) < 0 || (r = decode_content(w, &json[3], &m.content)) < 0)
 		return r;

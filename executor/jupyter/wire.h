@@ -60,10 +60,11 @@ void	wire_out_release(struct wire_out *out);
 
 /*
  * Take a received message apart; identities before the delimiter are skipped, buffers ignored.  Bytes of the content that
- * are no UTF-8 are replaced by U+FFFD: kernels send them in stream text.
+ * are no UTF-8 are replaced by U+FFFD: kernels send them in stream text.  A message that has come before is refused.
  *    0        *ret filled
  *   -EPROTO   no delimiter, or frames are missing
  *   -EACCES   the signature is wrong
+ *   -EALREADY it is one of the last thousand or so again
  *   -EBADMSG  not JSON objects, or no msg_type
  *   -ENOMEM
  */

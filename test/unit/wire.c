@@ -26,6 +26,7 @@ a_message_made_here_is_read_back(void **state)
 	(void)state;
 	assert_int_equal(wire_encode(a, "execute_request", "{\"msg_id\":\"p-1\"}", 16, "{\"code\":\"1\"}", 12, &out), 0);
 	assert_int_equal(wire_decode(b, out.frame, WIRE_OUT_FRAMES, &msg), 0);
+	assert_int_equal(wire_decode(b, out.frame, WIRE_OUT_FRAMES, &msg), -EALREADY);
 	assert_true(json_equals(msg.type, "execute_request"));
 	assert_true(json_equals(msg.parent_id, "p-1"));
 	assert_int_equal(msg.content.len, 12);
