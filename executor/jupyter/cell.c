@@ -33,8 +33,9 @@ cell_new(struct cell_spec *spec)
 
 	if (!c)
 		return NULL;
-	c->outputs = new_outputs(c, spec);
-	if (!c->outputs) {
+	if (!spec->question)
+		c->outputs = new_outputs(c, spec);
+	if (!spec->question && !c->outputs) {
 		free(c);
 		return NULL;
 	}
@@ -73,6 +74,31 @@ cell_next_line(struct cell *c, const char **ret_line, size_t *ret_len)
 	*ret_len = end ? (size_t)(end - p) : left;
 	c->input_at += *ret_len + (end != NULL);
 	return true;
+}
+
+bool
+cell_ask_input(struct cell *c, struct json content)
+{
+	struct buf line = BUF_INIT;
+	struct json v;
+	bool heard;
+
+	outputs_flush(c->outputs);
+	json_put_open(&line, '{');
+	json_put_key(&line, "type");
+	json_put_str(&line, "input_request");
+	json_put_key(&line, "prompt");
+	if (json_get(content, "prompt", &v) && v.kind == JSON_STRING)
+		json_put_raw(&line, v.p, v.len);
+	else
+		json_put_str(&line, "");
+	json_put_key(&line, "password");
+	json_put_bool(&line, json_get(content, "password", &v) && v.kind == JSON_TRUE);
+	json_put_close(&line, '}');
+	buf_putc(&line, '\n');
+	heard = buf_error(&line) == 0 && put_lines(c, &line);
+	buf_release(&line);
+	return heard;
 }
 
 /* ipykernel's pager ("print?") comes as a payload of the reply. */

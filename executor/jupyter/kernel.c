@@ -33,6 +33,7 @@ enum phase { PROBING, PREPARING, LOADING, READY, DYING, GONE };
 struct request {
 	char		 id[WIRE_ID_MAX];
 	bool		 active, own;		/* own: not a cell of the user's */
+	const char	*question;		/* its type; NULL: it runs code */
 	bool		 begun, interrupt_due;
 	bool		 has_reply, has_idle;
 	struct buf	 reply;			/* content */
@@ -199,7 +200,7 @@ on_bytes(void *arg, const char *bytes, size_t len)
 	struct pipe *p = arg;
 	struct kernel *k = p->k;
 
-	if (k->req.active && !k->req.own)
+	if (k->req.active && !k->req.own && !k->req.question)
 		k->conf.on_bytes(k->conf.arg, p->name, bytes, len);
 	else
 		keep_log(k, bytes, len);
@@ -320,22 +321,37 @@ kernel_format_request(struct buf *out, const char *code, size_t len, bool silent
 }
 
 static int
-send_request(struct kernel *k, struct buf *content, bool own)
+send_request(struct kernel *k, const char *question, struct buf *content, bool own)
 {
 	struct request *q = &k->req;
 
 	q->own = own;
+	q->question = question;
 	buf_reset(&q->reply);
 	buf_reset(&q->input_header);
 	q->begun = q->interrupt_due = q->has_reply = q->has_idle = false;
 	q->active = true;
-	return channels_send(k->channels, CHANNEL_SHELL, "execute_request", NULL, 0, content, q->id);
+	return channels_send(k->channels, CHANNEL_SHELL, question ? question : "execute_request", NULL, 0, content, q->id);
 }
 
 int
 kernel_execute(struct kernel *k, struct buf *content)
 {
-	return k->phase == READY && !k->req.active ? send_request(k, content, false) : -EBUSY;
+	return k->phase == READY && !k->req.active ? send_request(k, NULL, content, false) : -EBUSY;
+}
+
+int
+kernel_ask(struct kernel *k, const char *type, struct buf *content)
+{
+	return k->phase == READY && !k->req.active ? send_request(k, type, content, false) : -EBUSY;
+}
+
+void
+kernel_forget(struct kernel *k)
+{
+	k->req.active = false;
+	if (k->phase == READY)
+		uv_timer_stop(&k->pause);
 }
 
 static void
@@ -479,7 +495,7 @@ check_done(struct kernel *k)
 {
 	struct request *q = &k->req;
 
-	if (q->has_reply && q->has_idle)
+	if (q->has_reply && (q->has_idle || q->question))
 		request_done(k);
 	else if (k->phase == DYING)
 		return;			/* its end is what is waited for */
@@ -520,7 +536,7 @@ on_iopub(struct kernel *k, const struct wire_msg *msg)
 	if (json_equals(msg->type, "execute_input")) {
 		k->req.begun = true;
 		interrupt_now(k);
-	} else if (!k->req.own) {
+	} else if (!k->req.own && !k->req.question) {
 		read_pipes(k);		/* a child process wrote before this was printed */
 		k->conf.on_output(k->conf.arg, msg->type, msg->content);
 	}
@@ -556,6 +572,17 @@ on_kernel_info(struct kernel *k, struct json content)
 		proceed(k);
 }
 
+/* Is it a reply of the kind that is waited for: "x_reply" to "x_request"? */
+static bool
+is_reply(const struct request *q, struct json type)
+{
+	const char *asked = q->question ? q->question : "execute_request";
+	char name[48];
+
+	snprintf(name, sizeof name, "%.*s_reply", (int)(strlen(asked) - strlen("_request")), asked);
+	return json_equals(type, name);
+}
+
 static void
 on_shell(struct kernel *k, const struct wire_msg *msg)
 {
@@ -563,8 +590,7 @@ on_shell(struct kernel *k, const struct wire_msg *msg)
 		on_kernel_info(k, msg->content);
 		return;
 	}
-	if (!json_equals(msg->type, "execute_reply") || !k->req.active || k->req.has_reply ||
-	    msg->parent_id.len == 0 || !json_equals(msg->parent_id, k->req.id))
+	if (!k->req.active || k->req.has_reply || !is_reply(&k->req, msg->type) || msg->parent_id.len == 0 || !json_equals(msg->parent_id, k->req.id))
 		return;
 	buf_add(&k->req.reply, msg->content.p, msg->content.len);
 	k->req.has_reply = true;
@@ -579,7 +605,7 @@ on_stdin(struct kernel *k, const struct wire_msg *msg)
 		return;
 	buf_reset(&k->req.input_header);
 	buf_add(&k->req.input_header, msg->header.p, msg->header.len);
-	k->conf.on_input(k->conf.arg);
+	k->conf.on_input(k->conf.arg, msg->content);
 }
 
 static void
@@ -617,7 +643,7 @@ run_own(struct kernel *k, const struct buf *source)
 
 	json_put_string(&code, buf_str(source), source->len);
 	kernel_format_request(&content, buf_str(&code), code.len, true, false, false);
-	if (buf_error(source) < 0 || buf_error(&code) < 0 || send_request(k, &content, true) < 0)
+	if (buf_error(source) < 0 || buf_error(&code) < 0 || send_request(k, NULL, &content, true) < 0)
 		gone(k, "The kernel could not be prepared: out of memory");
 	buf_release(&code);
 	buf_release(&content);

@@ -33,8 +33,8 @@ struct kernel_conf {
 	void	(*on_ready)(void *arg);
 	void	(*on_output)(void *arg, struct json type, struct json content);	/* iopub, for the request that runs */
 	void	(*on_bytes)(void *arg, enum outputs_stream name, const char *bytes, size_t len);	/* its descriptors 1, 2 */
-	void	(*on_input)(void *arg);		/* the request wants a line: kernel_input() */
-	void	(*on_done)(void *arg, const struct json *reply);	/* content of execute_reply, NULL: none came */
+	void	(*on_input)(void *arg, struct json content);	/* the request wants a line: kernel_input() */
+	void	(*on_done)(void *arg, const struct json *reply);	/* content of the reply, NULL: none came */
 	void	(*on_gone)(void *arg, const char *why);	/* a sentence without its full stop */
 };
 
@@ -53,6 +53,10 @@ void	kernel_exited(struct kernel *k, int wait_status);
 
 /* Run code: content of an execute_request (taken over, reset).  Only when ready and nothing runs.  0, -errno. */
 int	kernel_execute(struct kernel *k, struct buf *content);
+/* The same with a question: type "complete_request" and the like.  It is done with its reply. */
+int	kernel_ask(struct kernel *k, const char *type, struct buf *content);
+/* The reply is not waited for any more. */
+void	kernel_forget(struct kernel *k);
 /* Interrupt what runs, once it has begun so that the interrupt is not lost. */
 void	kernel_interrupt(struct kernel *k);
 /*

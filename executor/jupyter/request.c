@@ -77,8 +77,13 @@ get_input(struct json body, struct cell_spec *spec, struct buf *why)
 
 	if (!json_get(body, "stdin", &v))
 		return 0;
+	if (v.kind == JSON_TRUE && !spec->on_lines)
+		return refuse(why, "Member stdin can be true only where the answer is a stream");
+	spec->asks_input = v.kind == JSON_TRUE;
+	if (spec->asks_input)
+		return 0;
 	if (v.kind != JSON_STRING)
-		return refuse(why, "Member stdin must be a string");
+		return refuse(why, "Member stdin must be a string, or true");
 	spec->has_input = true;
 	return json_text(v, &spec->input);
 }
@@ -101,45 +106,52 @@ get_on_disconnect(struct json body, struct cell_spec *spec, struct buf *why)
  * kernel can encode, becomes U+FFFD.
  */
 static int
-put_request(struct json code, bool silent, struct cell_spec *spec)
+clean_code(struct json *code, struct buf *clean)
 {
-	struct buf text = BUF_INIT, clean = BUF_INIT;
-	int r = 0;
+	struct buf text = BUF_INIT;
+	int r;
 
-	if (memmem(code.p, code.len, "\\ud", 3) || memmem(code.p, code.len, "\\uD", 3)) {
-		r = json_text(code, &text);
-		json_put_string(&clean, buf_str(&text), text.len);
-		code.p = buf_str(&clean);
-		code.len = clean.len;
-		if (r == 0)
-			r = buf_error(&clean);
-	}
-	if (r == 0)
-		kernel_format_request(&spec->request, code.p, code.len, silent, !silent, spec->has_input);
+	if (!memmem(code->p, code->len, "\\ud", 3) && !memmem(code->p, code->len, "\\uD", 3))
+		return 0;
+	r = json_text(*code, &text);
+	json_put_string(clean, buf_str(&text), text.len);
+	code->p = buf_str(clean);
+	code->len = clean->len;
 	buf_release(&text);
-	buf_release(&clean);
-	return r < 0 ? r : buf_error(&spec->request);
+	return r < 0 ? r : buf_error(clean);
+}
+
+/* The body's object, and its member `key`. */
+static int
+get_body(const char *text, size_t len, const char *key, struct json *ret_body, struct json *ret_member, struct buf *why)
+{
+	struct json_error err;
+	int r;
+
+	r = json_scan(text, len, JSON_UNIQUE, ret_body, &err);
+	if (r == -ENOMEM)
+		return r;
+	if (r < 0)
+		buf_printf(why, "The body is not JSON: line %u, column %u: %s", err.line, err.column, err.what);
+	else if (ret_body->kind != JSON_OBJECT)
+		buf_printf(why, "The body must be a JSON object with a member %s", key);
+	else if (!json_get(*ret_body, key, ret_member))
+		buf_printf(why, "Member %s is missing", key);
+	else
+		return 0;
+	return -EINVAL;
 }
 
 int
 request_parse(const char *text, size_t len, const struct request_limits *limits, struct cell_spec *spec, struct buf *why)
 {
-	struct json_error err;
+	struct buf clean = BUF_INIT;
 	struct json body, code;
 	bool silent = false;
 	int r;
 
-	r = json_scan(text, len, JSON_UNIQUE, &body, &err);
-	if (r == -ENOMEM)
+	if ((r = get_body(text, len, "code", &body, &code, why)) < 0)
 		return r;
-	if (r < 0) {
-		buf_printf(why, "The body is not JSON: line %u, column %u: %s", err.line, err.column, err.what);
-		return -EINVAL;
-	}
-	if (body.kind != JSON_OBJECT)
-		return refuse(why, "The body must be a JSON object with a member code");
-	if (!json_get(body, "code", &code))
-		return refuse(why, "Member code is missing");
 	if (code.kind != JSON_STRING)
 		return refuse(why, "Member code must be a string");
 	spec->max_bundle = limits->max_bytes;
@@ -149,5 +161,89 @@ request_parse(const char *text, size_t len, const struct request_limits *limits,
 	    (r = get_bool(body, "ansi", &spec->ansi, why)) < 0 ||
 	    (r = get_on_disconnect(body, spec, why)) < 0 || (r = get_input(body, spec, why)) < 0)
 		return r;
-	return put_request(code, silent, spec);
+	if ((r = clean_code(&code, &clean)) == 0)
+		kernel_format_request(&spec->request, code.p, code.len, silent, !silent, spec->has_input || spec->asks_input);
+	buf_release(&clean);
+	return r < 0 ? r : buf_error(&spec->request);
+}
+
+/* ---- questions ---- */
+
+/* The characters (code points) of a JSON string; -ENOMEM. */
+static int64_t
+count_characters(struct json string)
+{
+	struct buf text = BUF_INIT;
+	int64_t n = json_text(string, &text);
+
+	for (size_t i = 0; n >= 0 && i < text.len; i++)
+		n += ((unsigned char)text.data[i] & 0xc0) != 0x80;
+	buf_release(&text);
+	return n;
+}
+
+/* Where in the code; its end, unless the body says otherwise. */
+static int
+get_position(struct json body, struct json code, int64_t *ret, struct buf *why)
+{
+	int64_t end = count_characters(code);
+	struct json v;
+
+	if (end < 0)
+		return -ENOMEM;
+	*ret = end;
+	if (json_get(body, "cursor_pos", &v) && json_int(v, 0, end, ret) < 0)
+		return refuse(why, "Member cursor_pos must be a whole number from 0 to the number of characters of code");
+	return 0;
+}
+
+int
+request_parse_question(const char *text, size_t len, enum question what, struct buf *content, struct buf *why)
+{
+	struct buf clean = BUF_INIT;
+	struct json body, code, v;
+	int64_t position = 0, level = 0;
+	int r;
+
+	if ((r = get_body(text, len, "code", &body, &code, why)) < 0)
+		return r;
+	if (code.kind != JSON_STRING)
+		return refuse(why, "Member code must be a string");
+	if (what != ASK_IS_COMPLETE && (r = get_position(body, code, &position, why)) < 0)
+		return r;
+	if (what == ASK_INSPECT && json_get(body, "detail_level", &v) && json_int(v, 0, 1, &level) < 0)
+		return refuse(why, "Member detail_level must be 0 or 1");
+	r = clean_code(&code, &clean);
+	json_put_open(content, '{');
+	json_put_key(content, "code");
+	json_put_raw(content, code.p, code.len);
+	if (what != ASK_IS_COMPLETE) {
+		json_put_key(content, "cursor_pos");
+		json_put_int(content, position);
+	}
+	if (what == ASK_INSPECT) {
+		json_put_key(content, "detail_level");
+		json_put_int(content, level);
+	}
+	json_put_close(content, '}');
+	buf_release(&clean);
+	return r < 0 ? r : buf_error(content);
+}
+
+int
+request_parse_input(const char *text, size_t len, struct buf *line, bool *ret_eof, struct buf *why)
+{
+	struct json body, v;
+	int r;
+
+	if ((r = get_body(text, len, "text", &body, &v, why)) < 0)
+		return r;
+	*ret_eof = v.kind == JSON_NULL;
+	if (*ret_eof)
+		return 0;
+	if (v.kind != JSON_STRING)
+		return refuse(why, "Member text must be a string, or null for the end of the input");
+	if ((r = json_text(v, line)) == 0 && line->len > 0 && line->data[line->len - 1] == '\n')
+		buf_truncate(line, line->len - 1);
+	return r;
 }

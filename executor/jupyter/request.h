@@ -1,4 +1,4 @@
-/* request - the body of POST /execute, checked member by member.  Pure. */
+/* request - the bodies of POST /execute, /complete, /inspect, /is_complete and /stdin, checked member by member.  Pure. */
 #ifndef REQUEST_H
 #define REQUEST_H
 
@@ -15,5 +15,12 @@ struct request_limits {
  */
 int	request_parse(const char *body, size_t len, const struct request_limits *limits, struct cell_spec *spec,
 	    struct buf *why);
+
+enum question { ASK_COMPLETE, ASK_INSPECT, ASK_IS_COMPLETE };
+
+/* Content of the message that asks the kernel, appended to content; results as above. */
+int	request_parse_question(const char *body, size_t len, enum question what, struct buf *content, struct buf *why);
+/* A line for input(), without its newline, or the input's end; results as above. */
+int	request_parse_input(const char *body, size_t len, struct buf *line, bool *ret_eof, struct buf *why);
 
 #endif

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <strings.h>
 
+#include "ask.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/version.h"
@@ -116,6 +117,8 @@ submit(struct call *call, struct cell_spec *spec)
 {
 	struct runner *runner = call->routes->runner;
 	struct buf why = BUF_INIT;
+	enum fault fault;
+	int r;
 
 	if (spec->on_lines) {
 		call->stream = stream_new(&(struct stream_conf){
@@ -129,22 +132,9 @@ submit(struct call *call, struct cell_spec *spec)
 	spec->arg = call;
 	spec->on_done = on_done;
 	spec->on_refused = on_refused;
-	switch (runner_submit(runner, spec, &call->cell)) {
-	case 0:
-		break;
-	case -EBUSY:
-		buf_printf(&why, "%d cells are waiting already", RUNNER_QUEUE_MAX);
-		refuse(call, FAULT_BUSY, buf_str(&why));
-		break;
-	case -ESHUTDOWN:
-		refuse(call, FAULT_UNAVAILABLE, "The executor is stopping");
-		break;
-	case -ECHILD:
-		buf_printf(&why, "The kernel does not start: %s", runner_why(runner));
-		refuse(call, FAULT_UNAVAILABLE, buf_str(&why));
-		break;
-	default:
-		refuse(call, FAULT_UNAVAILABLE, "Out of memory");
+	if ((r = runner_submit(runner, spec, &call->cell)) < 0) {
+		fault = runner_refusal(runner, r, &why);
+		refuse(call, fault, buf_str(&why));
 	}
 	buf_release(&why);
 }
@@ -180,31 +170,90 @@ on_execute_body(struct http_req *req, int err, const char *body, size_t len)
 	buf_release(&why);
 }
 
+bool
+routes_admit(struct routes *rt, struct http_req *req, size_t *ret_bytes)
+{
+	const struct http_head *head = http_req_head(req);
+
+	*ret_bytes = head->body == HTTP_BODY_CHUNKED ? ROUTES_CHUNKED_BYTES
+	    : head->body == HTTP_BODY_NONE ? 0 : head->length < ROUTES_BODY_MAX ? (size_t)head->length : ROUTES_BODY_MAX;
+	if (rt->held_bytes + *ret_bytes > ROUTES_HELD_MAX) {
+		http_req_fail(req, FAULT_BUSY, "Too much code is waiting already");
+		return false;
+	}
+	rt->held_bytes += *ret_bytes;
+	return true;
+}
+
 static void
 do_execute(struct routes *rt, struct http_req *req)
 {
-	const struct http_head *head = http_req_head(req);
-	size_t bytes = head->body == HTTP_BODY_CHUNKED ? ROUTES_CHUNKED_BYTES
-	    : head->body == HTTP_BODY_NONE ? 0 : head->length < ROUTES_BODY_MAX ? (size_t)head->length : ROUTES_BODY_MAX;
 	struct call *call;
+	size_t bytes;
 
-	if (rt->held_bytes + bytes > ROUTES_HELD_MAX) {
-		http_req_fail(req, FAULT_BUSY, "Too much code is waiting already");
+	if (!routes_admit(rt, req, &bytes))
 		return;
-	}
 	call = calloc(1, sizeof *call);
 	if (!call) {
+		rt->held_bytes -= bytes;
 		http_req_fail(req, FAULT_UNAVAILABLE, "Out of memory");
 		return;
 	}
 	*call = (struct call){ .routes = rt, .req = req, .held_bytes = bytes };
-	rt->held_bytes += bytes;
 	http_req_set_data(req, call);
 	http_req_on_gone(req, on_gone);
 	http_req_read_all(req, ROUTES_BODY_MAX, on_execute_body);
 }
 
+/* ---- POST /stdin ---- */
+
+static void
+on_stdin_body(struct http_req *req, int err, const char *body, size_t len)
+{
+	struct routes *rt = http_req_data(req);
+	struct buf line = BUF_INIT, why = BUF_INIT;
+	bool eof = false;
+	int r = err < 0 ? err : request_parse_input(body, len, &line, &eof, &why);
+
+	if (r == -EFBIG)
+		http_req_fail(req, FAULT_TOO_LARGE, "The body is larger than 1 MiB");
+	else if (r < 0)
+		http_req_fail(req, r == -EINVAL ? FAULT_BAD_REQUEST : FAULT_UNAVAILABLE, "%s",
+		    r == -EINVAL ? buf_str(&why) : "Out of memory");
+	else if (!runner_input(rt->runner, eof ? NULL : buf_str(&line), line.len))
+		http_req_fail(req, FAULT_BAD_REQUEST, "No code waits for input");
+	else
+		reply_status(req, "ok");
+	buf_release(&line);
+	buf_release(&why);
+}
+
+static void
+do_stdin(struct routes *rt, struct http_req *req)
+{
+	http_req_set_data(req, rt);
+	http_req_read_all(req, ROUTES_INPUT_MAX, on_stdin_body);
+}
+
 /* ---- the others ---- */
+
+static void
+do_complete(struct routes *rt, struct http_req *req)
+{
+	ask(rt, req, ASK_COMPLETE);
+}
+
+static void
+do_inspect(struct routes *rt, struct http_req *req)
+{
+	ask(rt, req, ASK_INSPECT);
+}
+
+static void
+do_is_complete(struct routes *rt, struct http_req *req)
+{
+	ask(rt, req, ASK_IS_COMPLETE);
+}
 
 static void
 do_health(struct routes *rt, struct http_req *req)
@@ -320,6 +369,10 @@ static const struct route {
 	{ "/execute",		true,	do_execute },
 	{ "/restart",		true,	do_restart },
 	{ "/interrupt",		true,	do_interrupt },
+	{ "/stdin",		true,	do_stdin },
+	{ "/complete",		true,	do_complete },
+	{ "/inspect",		true,	do_inspect },
+	{ "/is_complete",	true,	do_is_complete },
 };
 
 static bool

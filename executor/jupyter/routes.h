@@ -11,6 +11,7 @@
 #define ROUTES_BODY_MAX		(32u << 20)
 #define ROUTES_HELD_MAX		(256u << 20)	/* bytes of all bodies at a time: beyond, requests get 429 */
 #define ROUTES_CHUNKED_BYTES	(1u << 20)	/* what a body of unknown length is counted as */
+#define ROUTES_INPUT_MAX	(1u << 20)	/* a line for input() */
 #define ROUTES_OUTPUT_DEFAULT	(16 << 20)	/* bytes of outputs, unless a request says otherwise */
 
 struct routes {
@@ -24,6 +25,12 @@ struct routes {
 	int64_t		 started_ms;		/* monotonic */
 	size_t		 held_bytes;		/* bodies of requests on their way, see ROUTES_HELD_MAX */
 };
+
+/*
+ * May its body be read, too?  False: it was answered with 429.  Where true, *ret_bytes are taken off held_bytes when the request is
+ * over.
+ */
+bool	routes_admit(struct routes *rt, struct http_req *req, size_t *ret_bytes);
 
 /* For http_server_conf: arg is a struct routes. */
 void	routes_on_request(void *arg, struct http_req *req);

@@ -83,6 +83,20 @@ finish(struct runner *r, enum cell_status status, bool state_kept)
 	cell_free(&c);
 }
 
+/* The question that was asked has its answer; NULL: there is none. */
+static void
+answer(struct runner *r, const struct json *reply)
+{
+	struct cell *c = r->running;
+
+	r->running = NULL;
+	if (reply)
+		c->spec.on_reply(c->spec.arg, *reply);
+	else
+		c->spec.on_refused(c->spec.arg, FAULT_UNAVAILABLE, "The kernel does not answer such a question");
+	cell_free(&c);
+}
+
 static void
 refuse_cell(struct cell *c, const char *detail)
 {
@@ -183,10 +197,15 @@ run_next(struct runner *r)
 	if (r->state != SERVING || r->running || r->stopping || (c = dequeue(r)) == NULL)
 		return;
 	r->running = c;
-	r->executions++;
 	c->started_ns = clock_mono_ns();
-	c->unsent = kernel_execute(r->kernel, &c->spec.request) < 0;
-	uv_timer_start(&r->limit, on_limit, c->unsent ? 0 : (uint64_t)c->spec.timeout_ms, 0);
+	if (c->spec.question)
+		c->unsent = kernel_ask(r->kernel, c->spec.question, &c->spec.request) < 0;
+	else {
+		r->executions++;
+		c->unsent = kernel_execute(r->kernel, &c->spec.request) < 0;
+	}
+	if (c->unsent || !c->spec.question)	/* who asks has a limit of his own */
+		uv_timer_start(&r->limit, on_limit, c->unsent ? 0 : (uint64_t)c->spec.timeout_ms, 0);
 	if (c->spec.on_start)
 		c->spec.on_start(c->spec.arg);
 }
@@ -215,12 +234,48 @@ runner_submit(struct runner *r, struct cell_spec *spec, struct cell **ret_cell)
 	return 0;
 }
 
+enum fault
+runner_refusal(const struct runner *r, int err, struct buf *why)
+{
+	switch (err) {
+	case -EBUSY:
+		buf_printf(why, "%d cells are waiting already", RUNNER_QUEUE_MAX);
+		return FAULT_BUSY;
+	case -ESHUTDOWN:
+		buf_puts(why, "The executor is stopping");
+		return FAULT_UNAVAILABLE;
+	case -ECHILD:
+		buf_printf(why, "The kernel does not start: %s", runner_why(r));
+		return FAULT_UNAVAILABLE;
+	default:
+		buf_puts(why, "Out of memory");
+		return FAULT_UNAVAILABLE;
+	}
+}
+
 static void
 interrupt(struct runner *r)
 {
 	r->running->interrupted = true;
+	r->running->wants_input = false;
 	kernel_hold(r->kernel, false);
 	kernel_interrupt(r->kernel);
+}
+
+static void
+give_input(struct runner *r, const char *line, size_t len)
+{
+	r->running->wants_input = false;
+	kernel_input(r->kernel, line, len);
+}
+
+bool
+runner_input(struct runner *r, const char *line, size_t len)
+{
+	if (!r->running || !r->running->wants_input)
+		return false;
+	give_input(r, line, len);
+	return true;
 }
 
 void
@@ -229,8 +284,17 @@ runner_leave(struct runner *r, struct cell *c)
 	struct cell **p;
 
 	c->abandoned = true;
+	if (c == r->running && c->spec.question) {
+		r->running = NULL;
+		kernel_forget(r->kernel);
+		cell_free(&c);
+		run_next(r);
+		return;
+	}
 	if (c == r->running) {
 		kernel_hold(r->kernel, false);
+		if (c->wants_input)
+			give_input(r, NULL, 0);
 		if (c->spec.interrupt_on_leave)
 			interrupt(r);
 		return;
@@ -256,7 +320,7 @@ runner_hold(struct runner *r, struct cell *c, bool hold)
 bool
 runner_interrupt(struct runner *r)
 {
-	if (!r->running)
+	if (!r->running || r->running->spec.question)
 		return false;
 	interrupt(r);
 	return true;
@@ -288,14 +352,19 @@ on_bytes(void *arg, enum outputs_stream name, const char *bytes, size_t len)
 }
 
 static void
-on_input(void *arg)
+on_input(void *arg, struct json content)
 {
 	struct runner *r = arg;
+	struct cell *c = r->running;
 	const char *line = NULL;
 	size_t len = 0;
 
-	if (r->running)
-		cell_next_line(r->running, &line, &len);
+	if (c && c->spec.asks_input && cell_ask_input(c, content)) {
+		c->wants_input = true;
+		return;
+	}
+	if (c)
+		cell_next_line(c, &line, &len);
 	kernel_input(r->kernel, line, len);
 }
 
@@ -308,8 +377,9 @@ on_done(void *arg, const struct json *reply)
 	if (!r->running)
 		return;
 	r->failures = 0;
-	status = cell_take_reply(r->running, reply);
-	if (status == CELL_TIMEOUT)
+	if (r->running->spec.question)
+		answer(r, reply);
+	else if ((status = cell_take_reply(r->running, reply)) == CELL_TIMEOUT)
 		time_out(r, true);
 	else
 		finish(r, status, true);
@@ -536,7 +606,10 @@ replace_kernel(struct runner *r, const char *why)
 
 	if (was_serving)
 		r->restarting = true;
-	if (c && c->ladder > 0)
+	if (c && c->spec.question) {
+		r->running = NULL;
+		refuse_cell(c, why);
+	} else if (c && c->ladder > 0)
 		time_out(r, false);
 	else if (c) {
 		outputs_error(c->outputs, "KernelDied", why);

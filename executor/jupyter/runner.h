@@ -36,9 +36,16 @@ struct runner_conf {
 };
 
 struct cell_spec {
-	struct buf	 request;	/* content of the execute_request; taken over */
+	struct buf	 request;	/* content of the execute_request, or of the question; taken over */
+	/*
+	 * NULL, or this is a question: "complete_request" and the like.  It waits its turn as a cell does; its end is on_reply, with
+	 * the reply's content, or on_refused.  Of the rest only arg, on_start and on_refused mean something.
+	 */
+	const char	*question;
+	void		(*on_reply)(void *arg, struct json reply);
 	struct buf	 input;		/* lines for input(); taken over */
 	bool		 has_input;
+	bool		 asks_input;	/* input() is asked for by a line of the stream, answered by runner_input() */
 	bool		 ansi;
 	bool		 interrupt_on_leave;
 	int64_t		 timeout_ms;	/* from the moment the kernel gets it */
@@ -51,7 +58,7 @@ struct cell_spec {
 	 */
 	void		(*on_start)(void *arg);
 	bool		(*on_lines)(void *arg, struct buf *lines);
-	/* Exactly one of the two, once, unless runner_leave() came first; the cell is gone then. */
+	/* Exactly one of the two (of a question: on_reply, on_refused), once, unless runner_leave() came first; the cell is gone then. */
 	void		(*on_done)(void *arg, struct buf *answer);	/* JSON, of a stream its last line; may be taken over */
 	void		(*on_refused)(void *arg, enum fault fault, const char *detail);
 };
@@ -72,7 +79,12 @@ void	runner_free(struct runner **r);		/* after on_stopped */
 
 /* 0, *ret_cell; -EBUSY: the queue is full; -ESHUTDOWN: stopping; -ECHILD: no kernel starts (runner_why()); -ENOMEM. */
 int	runner_submit(struct runner *r, struct cell_spec *spec, struct cell **ret_cell);
-/* Its caller has left: dropped if it waits; if it runs, interrupted or left to run, as it asked. */
+/* What such a failure means to the caller, with a sentence. */
+enum fault runner_refusal(const struct runner *r, int err, struct buf *why);
+/*
+ * Its caller has left: dropped if it waits; if it runs, interrupted or left to run, as it asked.  A question is not waited for any
+ * more.
+ */
 void	runner_leave(struct runner *r, struct cell *cell);
 /*
  * Its reader is slow: the kernel is stopped until it has caught up (hold false), its interrupt or the cell's end.  Nothing is
@@ -82,6 +94,8 @@ void	runner_hold(struct runner *r, struct cell *cell, bool hold);
 
 bool	runner_restart(struct runner *r);	/* false: one is under way already */
 bool	runner_interrupt(struct runner *r);	/* false: nothing runs */
+/* A line for the cell that asked for one, NULL: the input's end.  False: none waits for any. */
+bool	runner_input(struct runner *r, const char *line, size_t len);
 
 bool	runner_is_ready(const struct runner *r);
 bool	runner_is_restarting(const struct runner *r);

@@ -59,6 +59,22 @@ took_less_than() { jq -e ".duration_ms < $1" >/dev/null; }
 	[ "$(cell ok | jq -r .status)" = ok ]
 }
 
+@test "a message that comes twice counts once" {
+	local before
+	before=$(info messages_dropped)
+	run cell replay
+	[ "$(jq -c '[.outputs[].text]' <<<"$output")" = '["out\n","again\n"]' ]
+	[ "$(info messages_dropped)" = $((before + 1)) ]
+}
+
+@test "text that is not UTF-8 is repaired" {
+	[ "$(cell bad-utf8 | text)" = $'out\n<\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd>' ]
+}
+
+@test "of the reply's payloads a page is shown, others and odd ones are not" {
+	[ "$(cell pages | jq -c '[.status, .outputs[1:]]')" = '["ok",[{"type":"display","data":{"text/plain":"a page"},"metadata":{}}]]' ]
+}
+
 @test "a message of 200 MB is dropped whole, and what follows it arrives" {
 	run cell huge
 	[ "$(jq -r '.status, .truncated, .dropped_bytes > 200000000' <<<"$output")" = $'ok\ntrue\ntrue' ]
@@ -82,6 +98,76 @@ took_less_than() { jq -e ".duration_ms < $1" >/dev/null; }
 	run cell close
 	[ "$(jq -r '.outputs[-1].value' <<<"$output")" = 'The kernel closed its connections' ]
 	took_less_than 3000 <<<"$output"
+	[ "$(cell ok | jq -r '.status, .generation')" = $'ok\n'$((n + 3)) ]
+}
+
+# lines WORD [MEMBERS] - a streamed answer.
+lines() { curl -sN --max-time 60 -H 'Accept: application/x-ndjson' --data "{\"code\":\"$1\"${2:+, $2}}" "$URL/execute"; }
+
+@test "streams of such kernels end as their answers do" {
+	[ "$(lines late-idle | jq -rj '.text // .status')" = $'out\nlate\nok' ]
+	[ "$(lines no-reply | jq -r '.name // .status' | tail -2)" = $'NoReply\nerror' ]
+	[ "$(lines error-in-reply | jq -r '.value // .status // empty')" = $'only here\nerror' ]
+	[ "$(lines garbage | jq -rj '.text // .status')" = $'out\nok' ]
+	[ "$(lines pages | jq -r '.data["text/plain"] // empty')" = 'a page' ]
+	[ "$(lines huge | jq -rj '.text // (.dropped_bytes > 200000000 | tostring)')" = $'out\nafter\ntrue' ]
+	lines die-after-reply >"$BATS_TEST_TMPDIR/out"
+	[ "$(tail -1 "$BATS_TEST_TMPDIR/out" | jq -r .status)" = kernel_died ]
+	until_ready
+}
+
+@test "a kernel that dies in the midst of a stream: all that it had sent, its cause, and done" {
+	lines flood-and-die >"$BATS_TEST_TMPDIR/out"
+	[ "$(jq -rj 'select(.type == "stream").text' "$BATS_TEST_TMPDIR/out" | tail -n +2 | awk '$2 != NR - 1 { bad = 1 } END { print NR, bad + 0 }')" = '20000 0' ]
+	[ "$(tail -2 "$BATS_TEST_TMPDIR/out" | jq -r '.value // .status')" = $'The kernel exited with status 9\nkernel_died' ]
+	until_ready
+}
+
+@test "input that a kernel asks for goes to the stream where it was wanted, else it is at its end" {
+	[[ $(lines input | jq -rj .text) == *"got '\\x04'"* ]]
+	lines input '"stdin": true' >"$BATS_TEST_TMPDIR/out" 3>&- &
+	local pid=$!
+	eventually 50 grep -q '{"type":"input_request","prompt":"?","password":false}' "$BATS_TEST_TMPDIR/out"
+	[ "$(curl -s --data '{"text":"a line\n"}' "$URL/stdin" | jq -r .status)" = ok ]
+	wait $pid
+	[[ $(jq -rj 'select(.type == "stream").text' "$BATS_TEST_TMPDIR/out") == *"got 'a line'"* ]]
+}
+
+# question KIND WORD - the answer's body, then its status.
+question() { curl -s --max-time 60 -w '\n%{http_code}' --data "{\"code\":\"$2\"}" "$URL/$1"; }
+
+@test "questions are answered, and what a kernel answers wrongly does not get far" {
+	[ "$(question complete ok)" = '{"matches":["a", "b"],"cursor_start":0,"cursor_end":1,"metadata":{"m": 1}}'$'\n200' ]
+	[ "$(question inspect ok)" = '{"found":true,"data":{"text/plain": "d"},"metadata":{}}'$'\n200' ]
+	[ "$(question is_complete ok)" = '{"status":"incomplete","indent":"  "}'$'\n200' ]
+	[ "$(question complete odd)" = '{"matches":[],"cursor_start":0,"cursor_end":0,"metadata":{}}'$'\n200' ]
+	[ "$(question inspect odd)" = '{"found":false,"data":{},"metadata":{}}'$'\n200' ]
+	[ "$(question is_complete odd)" = '{"status":"unknown","indent":""}'$'\n200' ]
+	[ "$(question complete strangers | head -1 | jq -r .matches[0])" = a ]
+	for word in error idle-only huge; do
+		run question complete $word
+		[ "$(jq -r .error <<<"${lines[0]}") ${lines[1]}" = 'unavailable 503' ]
+	done
+	[ "$(cell ok | jq -r .status)" = ok ]
+}
+
+@test "a question that is never answered is given up after ten seconds; the next is not held up" {
+	local started
+	started=$(now_ms)
+	run question inspect mute
+	[ "$(jq -r .error <<<"${lines[0]}") ${lines[1]}" = 'unavailable 503' ]
+	[ $(($(now_ms) - started)) -lt 15000 ]
+	[ "$(question complete ok | tail -1)" = 200 ]
+}
+
+@test "a kernel that dies under a question is told and replaced" {
+	local n
+	n=$(info generation)
+	for kind in complete inspect is_complete; do
+		run question $kind die
+		[ "$(jq -r .detail <<<"${lines[0]}") ${lines[1]}" = 'The kernel exited with status 10 503' ]
+		until_ready
+	done
 	[ "$(cell ok | jq -r '.status, .generation')" = $'ok\n'$((n + 3)) ]
 }
 
@@ -136,6 +222,12 @@ took_less_than() { jq -e ".duration_ms < $1" >/dev/null; }
 }
 
 dead() { [ "$(curl -s "$URL/ready" | jq -r .reason)" = kernel_dead ]; }
+
+@test "a kernel that dies when it is first asked is a start that fails" {
+	own dies-early probe
+	eventually 100 dead
+	[[ $(curl -s "$URL/ready" | jq -r .detail) == "The kernel exited with status 11"* ]]
+}
 
 @test "a kernel that never answers is ended at the start limit; waiting code is refused then" {
 	for how in mute sleep; do

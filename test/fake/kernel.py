@@ -2,8 +2,9 @@
 """kernel.py CONNECTION_FILE [HOW] - a Jupyter kernel that does what each cell names, well or badly.
 
 HOW is how it starts: ok, exit, mute (binds, never answers), sleep, flood (1 GB on stdout, then exits), quiet (answers, but
-publishes nothing for a second), taken (its first start ends as if a port were taken), slow (ready after 1 s).
-A cell's code is one word: see cell().  It announces itself as "fake", its files end in .fake.
+publishes nothing for a second), taken (its first start ends as if a port were taken), slow (ready after 1 s), probe (exits when it is
+first asked for its info).
+A cell's code is one word: see cell(); so is that of a question: see question().  It announces itself as "fake", its files end in .fake.
 """
 import hashlib, hmac, json, os, signal, sys, time, uuid
 import zmq
@@ -152,6 +153,18 @@ def cell(word, ids, header):
                 interrupts += 1
                 reply(control, ids2, "interrupt_reply", {"status": "ok"}, header2)
         return {"status": "error", "execution_count": count, "ename": "Interrupted", "evalue": "", "traceback": []}, "after"
+    if word == "flood-and-die":
+        for i in range(20000):
+            stream("line %d\n" % i, header)
+        time.sleep(0.2)
+        os._exit(9)
+    if word == "bad-utf8":
+        parts = parts_of("stream", {"name": "stdout", "text": "<?>"}, header)
+        parts[3] = parts[3].replace(b"?", b"\xff\xe2\x82")
+        raw([b"t", b"<IDS|MSG>", sign(parts)] + parts)
+    if word == "pages":
+        return dict(ok, payload=[{"source": "page", "data": {"text/plain": "a page"}, "start": 0}, 7, {"source": "page"},
+                                 {"source": "set_next_input", "text": "x", "replace": False}]), "after"
     if word == "huge":
         publish("display_data", {"data": {"text/plain": "h" * 200000000}, "metadata": {}}, header)
         stream("after\n", header)
@@ -162,7 +175,38 @@ def cell(word, ids, header):
     return ok, "after"
 
 
+def question(word, kind, ids, header):
+    """Answers a question of this kind ("complete"), or not."""
+    good = {"complete": {"status": "ok", "matches": ["a", "b"], "cursor_start": 0, "cursor_end": 1, "metadata": {"m": 1}},
+            "inspect": {"status": "ok", "found": True, "data": {"text/plain": "d"}, "metadata": {}},
+            "is_complete": {"status": "incomplete", "indent": "  "}}[kind]
+    if word == "die":
+        os._exit(10)
+    if word == "mute":
+        return
+    if word == "idle-only":
+        status("idle", header)
+        return
+    if word == "error":
+        good = {"status": "error", "ename": "E", "evalue": "v", "traceback": []}
+    if word == "odd":
+        good = {"status": "ok", "matches": 7, "cursor_start": -1, "cursor_end": "x", "metadata": [], "found": 1, "data": [],
+                "indent": 5}
+    if word == "huge":
+        good["matches"] = ["m" * 20000000]
+    if word == "strangers":
+        reply(shell, ids, kind + "_reply", {"status": "ok", "matches": ["of a stranger"]}, {"msg_id": "foreign"})
+        reply(shell, ids, "execute_reply", {"status": "ok", "execution_count": 1}, header)
+        stream("printed by a question", header)
+        parts = parts_of(kind + "_reply", {"status": "ok", "matches": ["forged"]}, header)
+        shell.send_multipart(ids + [b"<IDS|MSG>", sign(parts, b"wrong key")] + parts)
+    reply(shell, ids, kind + "_reply", good, header)
+    status("idle", header)
+
+
 def answer_info(ids, header):
+    if how == "probe":
+        os._exit(11)
     if how == "quiet" and time.time() < born + 1:
         pass
     else:
@@ -184,6 +228,9 @@ while True:
         answer_info(ids, header)
         continue
     status("busy", header)
+    if header["msg_type"] != "execute_request":
+        question(content["code"].strip(), header["msg_type"][:-len("_request")], ids, header)
+        continue
     count += 1
     result, idle = cell(content["code"].strip(), ids, header)
     if result is not None:

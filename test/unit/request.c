@@ -8,6 +8,14 @@
 
 #include "../../executor/jupyter/request.h"
 
+static bool
+takes_lines(void *arg, struct buf *lines)
+{
+	(void)arg;
+	(void)lines;
+	return true;
+}
+
 static const struct request_limits limits = { 180000, 1000, 5000 };
 
 static const struct { const char *body; const char *why; int64_t timeout_ms; size_t max_bytes; } cases[] = {
@@ -94,12 +102,92 @@ half_a_surrogate_pair_becomes_a_replacement_character(void **state)
 	buf_release(&why);
 }
 
+static void
+only_a_stream_may_ask_for_input_and_has_no_limit_of_its_own(void **state)
+{
+	static const char body[] = "{\"code\":\"1\",\"stdin\":true}", limited[] = "{\"code\":\"1\",\"max_output_bytes\":9000}";
+	struct cell_spec plain = { .request = BUF_INIT }, stream = { .on_lines = takes_lines }, capped = { .on_lines = takes_lines };
+	struct buf why = BUF_INIT;
+
+	(void)state;
+	assert_int_equal(request_parse(body, sizeof body - 1, &limits, &plain, &why), -EINVAL);
+	assert_non_null(strstr(buf_str(&why), "stdin"));
+	assert_int_equal(request_parse(body, sizeof body - 1, &limits, &stream, &why), 0);
+	assert_true(stream.asks_input);
+	assert_non_null(strstr(buf_str(&stream.request), "\"allow_stdin\":true"));
+	assert_true(stream.max_bytes == SIZE_MAX && stream.max_bundle == limits.max_bytes);
+	assert_int_equal(request_parse(limited, sizeof limited - 1, &limits, &capped, &why), 0);
+	assert_int_equal(capped.max_bytes, 9000);
+	buf_release(&plain.request);
+	buf_release(&stream.request);
+	buf_release(&capped.request);
+	buf_release(&why);
+}
+
+static const struct { enum question what; const char *body, *content, *why; } questions[] = {
+	{ ASK_COMPLETE, "{\"code\":\"ab\"}", "{\"code\":\"ab\",\"cursor_pos\":2}", NULL },
+	{ ASK_COMPLETE, "{\"code\":\"\xf0\x9f\x98\x80\\ud83d\\ude00\\n\"}", "{\"code\":\"\xf0\x9f\x98\x80\xf0\x9f\x98\x80\\n\",\"cursor_pos\":3}", NULL },
+	{ ASK_COMPLETE, "{\"code\":\"ab\",\"cursor_pos\":0,\"x\":1}", "{\"code\":\"ab\",\"cursor_pos\":0}", NULL },
+	{ ASK_INSPECT, "{\"code\":\"ab\",\"cursor_pos\":1,\"detail_level\":1}", "{\"code\":\"ab\",\"cursor_pos\":1,\"detail_level\":1}", NULL },
+	{ ASK_IS_COMPLETE, "{\"code\":\"\",\"cursor_pos\":-1}", "{\"code\":\"\"}", NULL },
+	{ ASK_COMPLETE, "{\"code\":\"ab\",\"cursor_pos\":3}", NULL, "cursor_pos" },
+	{ ASK_COMPLETE, "{\"code\":\"ab\",\"cursor_pos\":-1}", NULL, "cursor_pos" },
+	{ ASK_COMPLETE, "{\"code\":\"ab\",\"cursor_pos\":1e99}", NULL, "cursor_pos" },
+	{ ASK_INSPECT, "{\"code\":\"ab\",\"detail_level\":true}", NULL, "detail_level" },
+	{ ASK_INSPECT, "{\"code\":1}", NULL, "code" }, { ASK_IS_COMPLETE, "[]", NULL, "code" }, { ASK_IS_COMPLETE, "", NULL, "JSON" },
+};
+
+static void
+questions_are_checked_and_count_characters(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof questions / sizeof *questions; i++) {
+		struct buf content = BUF_INIT, why = BUF_INIT;
+		int r = request_parse_question(questions[i].body, strlen(questions[i].body), questions[i].what, &content, &why);
+
+		if (r != (questions[i].why ? -EINVAL : 0) || (questions[i].why && !strstr(buf_str(&why), questions[i].why)))
+			fail_msg("%s: %d %s", questions[i].body, r, buf_str(&why));
+		if (!questions[i].why)
+			assert_string_equal(buf_str(&content), questions[i].content);
+		buf_release(&content);
+		buf_release(&why);
+	}
+}
+
+static const struct { const char *body, *line, *why; bool eof; } inputs[] = {
+	{ "{\"text\":\"a\"}", "a", NULL, false }, { "{\"text\":\"a\\n\"}", "a", NULL, false }, { "{\"text\":\"\\n\\n\"}", "\n", NULL, false },
+	{ "{\"text\":\"\"}", "", NULL, false }, { "{\"text\":null}", "", NULL, true },
+	{ "{\"text\":1}", NULL, "text", false }, { "{}", NULL, "text", false }, { "[]", NULL, "text", false }, { "x", NULL, "JSON", false },
+	{ "{\"text\":\"a\",\"text\":\"b\"}", NULL, "twice", false },
+};
+
+static void
+a_line_of_input_loses_its_newline(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++) {
+		struct buf line = BUF_INIT, why = BUF_INIT;
+		bool eof = false;
+		int r = request_parse_input(inputs[i].body, strlen(inputs[i].body), &line, &eof, &why);
+
+		if (r != (inputs[i].why ? -EINVAL : 0) || eof != inputs[i].eof || (inputs[i].why && !strstr(buf_str(&why), inputs[i].why)))
+			fail_msg("%s: %d %s", inputs[i].body, r, buf_str(&why));
+		if (inputs[i].line)
+			assert_string_equal(buf_str(&line), inputs[i].line);
+		buf_release(&line);
+		buf_release(&why);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_member_is_checked_and_named),
 		cmocka_unit_test(the_code_reaches_the_kernel_as_it_came),
+		cmocka_unit_test(only_a_stream_may_ask_for_input_and_has_no_limit_of_its_own),
+		cmocka_unit_test(questions_are_checked_and_count_characters),
+		cmocka_unit_test(a_line_of_input_loses_its_newline),
 		cmocka_unit_test(half_a_surrogate_pair_becomes_a_replacement_character),
 	};
 
