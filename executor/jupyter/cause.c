@@ -1,11 +1,15 @@
 /* cause - why a kernel died; see cause.h. */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
+#include "base/diag.h"
 #include "cause.h"
 
 #define PROC_BYTES_MAX (4 << 20)
+#define OOM_SCORE_ADJ	"300"	/* of -1000 to 1000, proc(5) */
 
 /* Is `word` one of the comma-separated words of list[0..n)? */
 static bool
@@ -119,6 +123,22 @@ cause_oom_find(pid_t pid, struct buf *path)
 		buf_reset(path);
 	buf_release(&cgroup);
 	buf_release(&mounts);
+}
+
+/* Raising needs no privilege. */
+void
+cause_oom_offer(pid_t pid)
+{
+	char path[48];
+	int fd;
+
+	snprintf(path, sizeof path, "/proc/%d/oom_score_adj", (int)pid);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	if (write(fd, OOM_SCORE_ADJ, sizeof OOM_SCORE_ADJ - 1) < 0)
+		diag(DIAG_DEBUG, "%s: %s", path, strerror(errno));
+	close(fd);
 }
 
 int64_t

@@ -21,6 +21,8 @@ int64_t	cause_oom_count(const char *text);
 
 /* Where process pid is counted; "" where nothing counts. */
 void	cause_oom_find(pid_t pid, struct buf *path);
+/* Where memory ends it is this process that is to go, not the executor. */
+void	cause_oom_offer(pid_t pid);
 /* The count now; -1: unknown. */
 int64_t	cause_oom_read(const char *path);
 

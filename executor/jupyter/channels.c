@@ -6,8 +6,8 @@
 #include "base/diag.h"
 #include "channels.h"
 
-#define RECONNECT_MS	  10	/* a kernel is there half a second after it was started */
-#define RECONNECT_MAX_MS  200
+#define RECONNECT_MS	  5	/* a kernel that is forked is there some 50 ms later */
+#define RECONNECT_MAX_MS  40	/* … others after half a second, or many */
 #define PUMP_MESSAGES	  512	/* in one go; then the loop has its turn */
 #define PUMP_BYTES	  (4 << 20)
 

@@ -15,7 +15,7 @@
 #include "workspace.h"
 
 #define PROBE_MS	1000	/* kernel_info is asked for again */
-#define PROBE_FAST_MS	25	/* … where shell answered and iopub has not been heard yet */
+#define PROBE_FAST_MS	5	/* … where shell answered and iopub has not been heard yet */
 #define NO_IDLE_MS	5000	/* after the reply, iopub quiet: idle will not come */
 #define NO_REPLY_MS	1000	/* after idle: the reply will not come */
 #define DRAIN_MS	250	/* after the process's end, for what it had sent */
@@ -23,7 +23,6 @@
 #define INTERRUPT_MS	300	/* a kernel that does not say when it begins is interrupted after this */
 #define LATE_MS		500	/* a timer this late: this process was stopped, the kernel is not to blame */
 #define LOG_MAX		4096	/* bytes of log kept */
-#define OOM_SCORE_ADJ	"300"	/* of -1000 to 1000, proc(5) */
 #define READ_BYTES	65536
 #define RELEASE_MAX	8	/* times that a pipe is read at the end of a cell, if marks keep it from being read whole */
 #define READ_MAX	(1 << 20)	/* of a pipe in one go */
@@ -67,7 +66,7 @@ struct kernel {
 	struct request	 req;
 	struct buf	 log;
 	struct marks	 marks;
-	bool		 exited;
+	bool		 forked, exited;
 	bool		 held, behind, stopped;	/* see kernel_hold(); stopped: because of one of them */
 	int		 wait_status;
 	struct buf	 oom_path;
@@ -655,22 +654,6 @@ is_python(const struct kernel *k)
 	return k->conf.spec->is_ipykernel && strcmp(k->info.implementation, "ipython") == 0;
 }
 
-/* Where memory ends it is the kernel that is to go, not the executor: raising needs no privilege. */
-static void
-offer_to_oom_killer(pid_t pid)
-{
-	char path[48];
-	int fd;
-
-	snprintf(path, sizeof path, "/proc/%d/oom_score_adj", (int)pid);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return;
-	if (write(fd, OOM_SCORE_ADJ, sizeof OOM_SCORE_ADJ - 1) < 0)
-		diag(DIAG_DEBUG, "%s: %s", path, strerror(errno));
-	close(fd);
-}
-
 static void
 prepare(struct kernel *k)
 {
@@ -678,7 +661,7 @@ prepare(struct kernel *k)
 	char token[33] = "";
 
 	k->phase = PREPARING;
-	offer_to_oom_killer(k->process.pid);
+	cause_oom_offer(k->process.pid);
 	uv_timer_stop(&k->pause);
 	unlink(buf_str(&k->process.connection_file));	/* it has been read: nobody else is to read it */
 	if (!is_python(k)) {
@@ -790,13 +773,49 @@ watch_pipes(struct kernel *k)
 	return 0;
 }
 
+static void on_forked(void *arg, pid_t pid);
+
+static struct process_conf
+process_conf(struct kernel *k)
+{
+	return (struct process_conf){
+		.spec = k->conf.spec, .runtime_dir = k->conf.runtime_dir, .work_base = k->conf.work_base,
+		.serial = k->conf.serial, .use_ipc = k->conf.use_ipc, .nofile = k->conf.nofile,
+		.server = k->conf.server, .arg = k, .on_forked = on_forked,
+	};
+}
+
+static void
+look_at_memory(struct kernel *k)
+{
+	cause_oom_find(k->process.pid, &k->oom_path);
+	k->oom_kills = cause_oom_read(buf_str(&k->oom_path));
+}
+
+static void
+on_forked(void *arg, pid_t pid)
+{
+	struct kernel *k = arg;
+	struct process_conf conf = process_conf(k);
+	struct buf why = BUF_INIT;
+
+	k->forked = pid > 0;
+	k->process.ticket = 0;
+	if (k->forked)
+		process_is_there(&k->process, pid);
+	else if (process_exec(&conf, &k->process, &why) < 0) {
+		gone(k, buf_str(&why));
+		goto out;
+	}
+	look_at_memory(k);
+out:
+	buf_release(&why);
+}
+
 int
 kernel_start(const struct kernel_conf *conf, struct kernel **ret, struct buf *why)
 {
-	struct process_conf l = {
-		.spec = conf->spec, .runtime_dir = conf->runtime_dir, .work_base = conf->work_base,
-		.serial = conf->serial, .use_ipc = conf->use_ipc, .nofile = conf->nofile,
-	};
+	struct process_conf l;
 	struct kernel *k = calloc(1, sizeof *k);
 	int r;
 
@@ -812,10 +831,11 @@ kernel_start(const struct kernel_conf *conf, struct kernel **ret, struct buf *wh
 	k->deadline.data = k->pause.data = k;
 	k->handles = 2;
 	*ret = k;
+	l = process_conf(k);
 	if ((r = process_start(&l, &k->process, why)) < 0)
 		return r;
-	cause_oom_find(k->process.pid, &k->oom_path);
-	k->oom_kills = cause_oom_read(buf_str(&k->oom_path));
+	if (k->process.pid > 0)
+		look_at_memory(k);
 	if ((r = watch_pipes(k)) < 0 || (r = open_channels(k)) < 0) {
 		buf_printf(why, "no sockets for the kernel: %s", strerror(-r));
 		return r;
@@ -843,6 +863,8 @@ kernel_free(struct kernel **kp)
 		return;
 	*kp = NULL;
 	k->phase = GONE;
+	if (k->process.ticket > 0)
+		forkserver_forget(k->conf.server, k->process.ticket);
 	if (k->process.pid > 0 && !k->exited) {
 		kill(-k->process.pid, SIGKILL);
 		kill(k->process.pid, SIGKILL);		/* before its setsid() there is no such group */
@@ -878,6 +900,12 @@ kernel_pid(const struct kernel *k)
 	return k->process.pid;
 }
 
+bool
+kernel_was_forked(const struct kernel *k)
+{
+	return k->forked;
+}
+
 const struct kernel_info *
 kernel_info(const struct kernel *k)
 {
@@ -888,7 +916,7 @@ const char *
 kernel_phase(const struct kernel *k)
 {
 	switch (k->phase) {
-	case PROBING:	return k->heard_shell ? "it answers but publishes nothing" : "it does not answer";
+	case PROBING:	return k->process.pid == 0 ? "it is not forked" : k->heard_shell ? "it answers but publishes nothing" : "it does not answer";
 	case PREPARING:	return "its preparations do not end";
 	case LOADING:	return k->next_file > 0 && k->files.n > 0 ? k->files.path[k->next_file - 1] : "loading files";
 	default:	return "";

@@ -15,6 +15,7 @@
 #include <uv.h>
 
 #include "base/json.h"
+#include "forkserver.h"
 #include "kernelspec.h"
 #include "outputs.h"
 
@@ -28,6 +29,7 @@ struct kernel_conf {
 	unsigned	 serial;	/* of all starts of this executor */
 	bool		 use_ipc;
 	struct rlimit	 nofile;	/* the kernel's limit of descriptors */
+	struct forkserver *server;	/* where it is forked, if it can be */
 	int64_t		 start_ms;	/* until it must be ready */
 	void		*arg;
 	void	(*on_ready)(void *arg);
@@ -67,7 +69,8 @@ void	kernel_hold(struct kernel *k, bool hold);
 /* Answer an input request; text NULL: end of file. */
 void	kernel_input(struct kernel *k, const char *text, size_t len);
 
-pid_t	kernel_pid(const struct kernel *k);
+pid_t	kernel_pid(const struct kernel *k);		/* 0: not there yet */
+bool	kernel_was_forked(const struct kernel *k);
 const struct kernel_info *kernel_info(const struct kernel *k);
 const char *kernel_phase(const struct kernel *k);	/* what a start is waiting for, in words */
 const char *kernel_log(const struct kernel *k);		/* the end of what it wrote while nothing ran */

@@ -35,7 +35,7 @@
 #define ANSWERS_MS 1000		/* after the kernel's end: until the last answers must have been taken */
 
 static const char *bind_addr = "127.0.0.1", *kernel_name = "python3", *workspace = "/code", *work_dir, *scratch, *log_level = "info";
-static const char *transport = "auto", *allow_from;
+static const char *transport = "auto", *allow_from, *fork_when = "auto", *preload;
 static int64_t port = 8432, notify_fd = -1, max_output_bytes = 128 << 20;
 static int64_t timeout_ms = 180000, start_ms = 60000;
 static bool debug, healthcheck;
@@ -58,6 +58,10 @@ static const struct opt table[] = {
 	{ 0, "scratch", "DIRS", "directories, separated by colons, to be emptied before each new kernel", OPT_STRING, &scratch, 0, 0,
 	    "SCRATCH_DIRS" },
 	{ 0, "transport", "KIND", "ipc, tcp or auto: how the kernel is spoken to", OPT_STRING, &transport, 0, 0, NULL },
+	{ 0, "fork", "WHEN", "auto or no: Python kernels are forked from one that has ipykernel loaded", OPT_STRING, &fork_when,
+	    0, 0, "KERNEL_FORK" },
+	{ 0, "preload", "MODULES", "modules, separated by commas, that Python kernels find loaded", OPT_STRING, &preload, 0, 0,
+	    "KERNEL_PRELOAD" },
 	{ 0, "log-level", "LEVEL", "error, warning, info or debug", OPT_STRING, &log_level, 0, 0, "LOG_LEVEL" },
 	{ 'd', "debug", NULL, "the same as --log-level debug", OPT_FLAG, &debug, 0, 0, "DEBUG" },
 	{ 0, "notify-fd", "FD", "write a newline to FD when listening", OPT_INT, &notify_fd, 0, 65535, NULL },
@@ -71,7 +75,7 @@ static const struct opt_usage usage = {
 	.purpose = "HTTP in front of one Jupyter kernel",
 	.synopsis = "[-d] [-b ADDR] [-p PORT] [-k NAME] [--allow-from HOSTS] [--timeout SECONDS] [--start-timeout SECONDS] "
 	    "[--max-output-bytes N] [--workspace DIR] [--work-dir DIR] [--scratch DIRS] [--transport KIND] "
-	    "[--log-level LEVEL] [--notify-fd FD] [--healthcheck]",
+	    "[--fork WHEN] [--preload MODULES] [--log-level LEVEL] [--notify-fd FD] [--healthcheck]",
 	.table = table,
 };
 
@@ -351,6 +355,8 @@ main(int argc, char **argv)
 		opt_refuse(&usage, "--log-level %s: must be error, warning, info or debug", log_level);
 	if (strcmp(transport, "auto") != 0 && strcmp(transport, "ipc") != 0 && strcmp(transport, "tcp") != 0)
 		opt_refuse(&usage, "--transport %s: must be ipc, tcp or auto", transport);
+	if (strcmp(fork_when, "auto") != 0 && strcmp(fork_when, "no") != 0)
+		opt_refuse(&usage, "--fork %s: must be auto or no", fork_when);
 	if (uri_make_endpoint(bind_addr, (uint16_t)port, &at, &why) < 0)
 		opt_refuse(&usage, "--bind %s: %s", bind_addr, why);
 	diag_set_level(debug ? DIAG_DEBUG : level);
@@ -381,6 +387,7 @@ main(int argc, char **argv)
 		.loop = e.loop, .spec = &e.spec, .runtime_dir = buf_str(&e.runtime_dir), .work_base = work_dir,
 		.scratch = scratch, .nofile = nofile, .workspace = workspace && *workspace ? workspace : NULL, .start_ms = start_ms,
 		.use_ipc = strcmp(transport, "ipc") == 0 || (strcmp(transport, "auto") == 0 && e.spec.is_ipykernel),
+		.no_fork = strcmp(fork_when, "no") == 0, .preload = preload,
 		.on_stopped = on_stopped, .arg = &e,
 	});
 	if (!e.runner)

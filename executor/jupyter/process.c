@@ -1,22 +1,16 @@
 /* process - one kernel process; see process.h. */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/close_range.h>
 #include <netinet/in.h>
-#include <signal.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/json.h"
-#include "base/proc.h"
 #include "process.h"
 #include "scratch.h"
+#include "spawn.h"
 
 #define PORTS 5		/* shell iopub stdin control hb */
-
-extern char **environ;
 
 static const char *const port_names[PORTS] = { "iopub_port", "shell_port", "stdin_port", "control_port", "hb_port" };
 
@@ -82,78 +76,40 @@ write_private(const char *path, const struct buf *text)
 	return r;
 }
 
+/* The connection as an object, for the file or for the fork server; the key and where it listens. */
 static int
-write_connection_file(const struct process_conf *conf, struct process *l)
+make_connection(const struct process_conf *conf, struct process *l)
 {
-	struct buf text = BUF_INIT, ip = BUF_INIT;
+	struct buf *text = &l->connection, ip = BUF_INIT;
 	unsigned port[PORTS];
 	int r;
 
 	if ((r = wire_random(l->key)) < 0 || (r = choose_endpoints(conf, l, port, &ip)) < 0)
 		goto out;
-	json_put_open(&text, '{');
+	json_put_open(text, '{');
 	for (int i = 0; i < PORTS; i++) {
-		json_put_key(&text, port_names[i]);
-		json_put_int(&text, port[i]);
+		json_put_key(text, port_names[i]);
+		json_put_int(text, port[i]);
 	}
-	json_put_key(&text, "ip");
-	json_put_str(&text, buf_str(&ip));
-	json_put_key(&text, "key");
-	json_put_str(&text, l->key);
-	json_put_key(&text, "transport");
-	json_put_str(&text, conf->use_ipc ? "ipc" : "tcp");
-	json_put_key(&text, "signature_scheme");
-	json_put_str(&text, "hmac-sha256");
-	json_put_key(&text, "kernel_name");
-	json_put_str(&text, conf->spec->name);
-	json_put_close(&text, '}');
+	json_put_key(text, "ip");
+	json_put_str(text, buf_str(&ip));
+	json_put_key(text, "key");
+	json_put_str(text, l->key);
+	json_put_key(text, "transport");
+	json_put_str(text, conf->use_ipc ? "ipc" : "tcp");
+	json_put_key(text, "signature_scheme");
+	json_put_str(text, "hmac-sha256");
+	json_put_key(text, "kernel_name");
+	json_put_str(text, conf->spec->name);
+	json_put_close(text, '}');
 	buf_printf(&l->connection_file, "%s/c.json", buf_str(&l->private_dir));
-	r = buf_error(&text) < 0 || buf_error(&l->connection_file) < 0 ? -ENOMEM
-	    : write_private(l->connection_file.data, &text);
+	r = buf_error(text) < 0 ? -ENOMEM : buf_error(&l->connection_file);
 out:
-	buf_release(&text);
 	buf_release(&ip);
 	return r;
 }
 
 /* ---- argv and environment ---- */
-
-struct words {
-	char	**v;
-	size_t	  n, cap;
-	bool	  failed;
-};
-
-/* Takes s over; NULL: out of memory. */
-static void
-add_word(struct words *w, char *s)
-{
-	char **p;
-
-	if (w->n + 1 >= w->cap && !w->failed) {
-		p = realloc(w->v, (w->cap + 64) * sizeof *p);
-		if (p) {
-			w->v = p;
-			w->cap += 64;
-		} else
-			w->failed = true;
-	}
-	if (!s || w->failed) {
-		w->failed = true;
-		free(s);
-		return;
-	}
-	w->v[w->n++] = s;
-	w->v[w->n] = NULL;
-}
-
-static void
-free_words(struct words *w)
-{
-	for (size_t i = 0; i < w->n; i++)
-		free(w->v[i]);
-	free(w->v);
-}
 
 static void
 make_argv(const struct process_conf *conf, const struct process *l, struct words *argv)
@@ -169,144 +125,211 @@ make_argv(const struct process_conf *conf, const struct process *l, struct words
 		kernelspec_fill(conf->spec, *p, buf_str(&l->connection_file), &b);
 		if (buf_error(&b) < 0)
 			buf_release(&b);
-		add_word(argv, b.data);
+		words_add(argv, b.data);
 	}
 	for (size_t i = 0; conf->spec->is_ipykernel && i < sizeof ipykernel / sizeof *ipykernel; i++)
-		add_word(argv, strdup(ipykernel[i]));
+		words_add(argv, strdup(ipykernel[i]));
 }
 
-static bool
-same_name(const char *a, const char *b)
+/* What a kernel has of its own: start-up files and settings of a former tenant must not run in this one. */
+static void
+make_own_env(const struct process *l, struct buf *ipython, struct buf *pwd)
 {
-	size_t n = strcspn(a, "=");
-
-	return strncmp(a, b, n + 1) == 0;
-}
-
-/* What is the executor's own, or would make the kernel watch a parent by polling. */
-static bool
-is_own(const char *variable)
-{
-	static const char *const own[] = {
-		"NOTIFY_SOCKET=", "LISTEN_FDS=", "LISTEN_PID=", "LISTEN_FDNAMES=", "WATCHDOG_USEC=", "WATCHDOG_PID=",
-		
-		"RUNTIME_DIRECTORY=", "JPY_PARENT_PID=", "IPYTHONDIR=", "PWD=", "OLDPWD=",
-	};
-
-	for (size_t i = 0; i < sizeof own / sizeof *own; i++)
-		if (same_name(own[i], variable))
-			return true;
-	return false;
+	buf_printf(ipython, "%s/ipython", buf_str(&l->private_dir));
+	buf_puts(pwd, buf_str(&l->work_dir));
 }
 
 static void
 make_env(const struct process_conf *conf, const struct process *l, struct words *env)
 {
-	struct buf b = BUF_INIT;
+	struct buf ipython = BUF_INIT, pwd = BUF_INIT, b = BUF_INIT;
 
-	for (char **p = environ; *p; p++) {
-		bool replaced = is_own(*p);
-
-		for (char **s = conf->spec->env; !replaced && s && *s; s++)
-			replaced = same_name(*s, *p);
-		if (!replaced)
-			add_word(env, strdup(*p));
-	}
-	for (char **s = conf->spec->env; s && *s; s++)
-		add_word(env, strdup(*s));
-	/* Start-up files and settings of a former tenant must not run in this one. */
-	buf_printf(&b, "IPYTHONDIR=%s/ipython", buf_str(&l->private_dir));
-	add_word(env, strdup(buf_str(&b)));
+	spawn_env(conf->spec, env);
+	make_own_env(l, &ipython, &pwd);
+	buf_printf(&b, "IPYTHONDIR=%s", buf_str(&ipython));
+	words_add(env, strdup(buf_str(&b)));
 	buf_reset(&b);
-	buf_printf(&b, "PWD=%s", buf_str(&l->work_dir));
-	add_word(env, strdup(buf_str(&b)));
+	buf_printf(&b, "PWD=%s", buf_str(&pwd));
+	words_add(env, strdup(buf_str(&b)));
+	buf_release(&ipython);
+	buf_release(&pwd);
 	buf_release(&b);
 }
 
-/* ---- fork and exec ---- */
+/* ---- started by itself ---- */
 
-/* In the child: only what is safe between fork and exec in a process of many threads. */
-static void
-become(const struct process_conf *conf, pid_t parent, const char *dir, int null, const int out[2], char **argv, char **env)
+int
+process_exec(const struct process_conf *conf, struct process *l, struct buf *why)
 {
-	char text[512];
-	int n;
+	struct words argv = { 0 }, env = { 0 };
+	struct spawn_conf s = { .dir = buf_str(&l->work_dir), .nfds = 3, .nofile = conf->nofile };
+	int null, r;
+	pid_t pid;
 
-	setsid();
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent)
-		_exit(127);
-	proc_reset_signals();
-	setrlimit(RLIMIT_NOFILE, &conf->nofile);
-	if (chdir(dir) < 0 || dup2(null, 0) < 0 || dup2(out[0], 1) < 0 || dup2(out[1], 2) < 0)
-		_exit(127);
-	close_range(3, ~0u, 0);
-	execvpe(argv[0], argv, env);
-	n = snprintf(text, sizeof text, "%s: %s\n", argv[0], strerrordesc_np(errno));
-	if (n > 0 && write(2, text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1) < 0)
-		_exit(127);
-	_exit(127);
+	if ((r = write_private(l->connection_file.data, &l->connection)) < 0) {
+		buf_printf(why, "%s: no connection file can be made: %s", conf->runtime_dir, strerror(-r));
+		return r;
+	}
+	null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	r = null < 0 ? -errno : 0;
+	make_argv(conf, l, &argv);
+	make_env(conf, l, &env);
+	s.argv = argv.v;
+	s.env = env.v;
+	memcpy(s.fd, (int[]){ null, l->child_out[0], l->child_out[1] }, 3 * sizeof *s.fd);
+	if (r == 0)
+		r = argv.failed || env.failed || argv.n == 0 ? -ENOMEM : spawn(&s, &pid);
+	if (r == 0)
+		process_is_there(l, pid);
+	else
+		buf_printf(why, "%s: cannot be started: %s", conf->spec->argv[0], strerror(-r));
+	if (null >= 0)
+		close(null);
+	words_release(&argv);
+	words_release(&env);
+	return r;
+}
+
+/* ---- forked ---- */
+
+/* Words of the command line that come before "-m". */
+static void
+put_interpreter(const struct kernelspec *spec, struct buf *out)
+{
+	json_put_open(out, '[');
+	for (char **p = spec->argv; *p && strcmp(*p, "-m") != 0; p++)
+		json_put_str(out, *p);
+	json_put_close(out, ']');
+}
+
+/* What forkserver.py has to know of one kernel. */
+static int
+make_settings(const struct process_conf *conf, const struct process *l, struct buf *out)
+{
+	struct buf ipython = BUF_INIT, pwd = BUF_INIT;
+
+	make_own_env(l, &ipython, &pwd);
+	json_put_open(out, '{');
+	json_put_key(out, "connection");
+	json_put_raw(out, buf_str(&l->connection), l->connection.len);
+	json_put_key(out, "connection_file");
+	json_put_str(out, buf_str(&l->connection_file));
+	json_put_key(out, "work_dir");
+	json_put_str(out, buf_str(&l->work_dir));
+	json_put_key(out, "env");
+	json_put_open(out, '{');
+	json_put_key(out, "IPYTHONDIR");
+	json_put_str(out, buf_str(&ipython));
+	json_put_key(out, "PWD");
+	json_put_str(out, buf_str(&pwd));
+	json_put_close(out, '}');
+	json_put_key(out, "argv");
+	put_interpreter(conf->spec, out);
+	json_put_key(out, "executor");
+	json_put_int(out, getpid());
+	json_put_key(out, "is_spare");
+	json_put_bool(out, false);
+	json_put_key(out, "nice");
+	json_put_int(out, 0);
+	json_put_close(out, '}');
+	buf_release(&ipython);
+	buf_release(&pwd);
+	return buf_error(out);
+}
+
+/* A pipe that holds the text and then ends; *ret is where to read it. */
+static int
+make_pipe_with(const struct buf *text, int *ret)
+{
+	int fd[2], r = 0;
+
+	if (pipe2(fd, O_CLOEXEC | O_NONBLOCK) < 0)
+		return -errno;
+	fcntl(fd[0], F_SETFL, 0);	/* the reader waits */
+	if (write(fd[1], text->data, text->len) != (ssize_t)text->len)
+		r = -ENOSPC;
+	close(fd[1]);
+	if (r < 0)
+		close(fd[0]);
+	else
+		*ret = fd[0];
+	return r;
 }
 
 static int
-fork_exec(const struct process_conf *conf, struct process *l, char **argv, char **env)
+ask_to_fork(const struct process_conf *conf, struct process *l)
 {
-	int out[2][2] = { { -1, -1 }, { -1, -1 } }, write_end[2], null, r = 0;
-	pid_t self = getpid(), pid = -1;
+	struct buf text = BUF_INIT;
+	int fd[FORKSERVER_FDS], r;
 
-	null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	if (null < 0 || pipe2(out[0], O_CLOEXEC) < 0 || pipe2(out[1], O_CLOEXEC) < 0)
-		r = -errno;
-	if (r == 0) {
-		write_end[0] = out[0][1];
-		write_end[1] = out[1][1];
-		pid = fork();
-		if (pid == 0)
-			become(conf, self, buf_str(&l->work_dir), null, write_end, argv, env);
-		if (pid < 0)
-			r = -errno;
-	}
-	for (int i = 0; i < 2; i++) {
-		if (out[i][1] >= 0)
-			close(out[i][1]);
-		if (r == 0) {
-			fcntl(out[i][0], F_SETFL, O_NONBLOCK);	/* the read end's own: the child's end is another */
-			l->out[i] = out[i][0];
-		} else if (out[i][0] >= 0)
-			close(out[i][0]);
-	}
-	if (null >= 0)
-		close(null);
+	r = make_settings(conf, l, &text);
 	if (r == 0)
-		l->pid = pid;
+		r = make_pipe_with(&text, &fd[FORKSERVER_SETTINGS]);
+	if (r == 0) {
+		fd[FORKSERVER_STDOUT] = l->child_out[0];
+		fd[FORKSERVER_STDERR] = l->child_out[1];
+		l->ticket = forkserver_fork(conf->server, fd, conf->arg, conf->on_forked);
+		r = l->ticket == 0 ? -EAGAIN : 0;
+		close(fd[FORKSERVER_SETTINGS]);
+	}
+	explicit_bzero(text.data, text.len);
+	buf_release(&text);
 	return r;
+}
+
+/* ---- either way ---- */
+
+static int
+make_pipes(struct process *l)
+{
+	for (int i = 0; i < 2; i++) {
+		int fd[2];
+
+		if (pipe2(fd, O_CLOEXEC) < 0)
+			return -errno;
+		fcntl(fd[0], F_SETFL, O_NONBLOCK);	/* the read end's own: the child's end is another */
+		l->out[i] = fd[0];
+		l->child_out[i] = fd[1];
+	}
+	return 0;
+}
+
+void
+process_is_there(struct process *l, pid_t pid)
+{
+	l->pid = pid;
+	l->ticket = 0;
+	for (int i = 0; i < 2; i++) {
+		if (l->child_out[i] >= 0)
+			close(l->child_out[i]);
+		l->child_out[i] = -1;
+	}
+	buf_release(&l->connection);		/* the key is where it is needed */
 }
 
 int
 process_start(const struct process_conf *conf, struct process *l, struct buf *why)
 {
-	struct words argv = { 0 }, env = { 0 };
 	char name[24];
 	int r;
 
-	*l = (struct process){ .out = { -1, -1 } };
+	*l = (struct process){ .out = { -1, -1 }, .child_out = { -1, -1 } };
 	snprintf(name, sizeof name, "%u-", conf->serial);
 	if ((r = scratch_make(conf->work_base, "kernel-", &l->work_dir)) < 0) {
 		buf_printf(why, "%s: no working directory can be made: %s", conf->work_base, strerror(-r));
 		return r;
 	}
-	if ((r = scratch_make(conf->runtime_dir, name, &l->private_dir)) < 0 || (r = write_connection_file(conf, l)) < 0) {
-		buf_printf(why, "%s: no connection file can be made: %s", conf->runtime_dir, strerror(-r));
+	if ((r = scratch_make(conf->runtime_dir, name, &l->private_dir)) < 0 || (r = make_connection(conf, l)) < 0) {
+		buf_printf(why, "%s: no connection can be made: %s", conf->runtime_dir, strerror(-r));
 		return r;
 	}
-	make_argv(conf, l, &argv);
-	make_env(conf, l, &env);
-	r = argv.failed || env.failed || argv.n == 0 ? -ENOMEM : fork_exec(conf, l, argv.v, env.v);
-	if (r < 0)
-		buf_printf(why, "%s: cannot be started: %s", conf->spec->argv[0], strerror(-r));
-	free_words(&argv);
-	free_words(&env);
-	return r;
+	if ((r = make_pipes(l)) < 0) {
+		buf_printf(why, "no pipes for the kernel: %s", strerror(-r));
+		return r;
+	}
+	if (conf->server && ask_to_fork(conf, l) == 0)
+		return 0;
+	return process_exec(conf, l, why);
 }
 
 void
@@ -317,6 +340,7 @@ process_release(struct process *l)
 			close(l->out[i]);
 		l->out[i] = -1;
 	}
+	process_is_there(l, l->pid);		/* as far as the pipes go */
 	buf_release(&l->work_dir);
 	buf_release(&l->private_dir);
 	buf_release(&l->connection_file);

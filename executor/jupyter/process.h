@@ -1,7 +1,9 @@
 /*
- * process - one kernel process: its connection file, working directory, environment, descriptors; fork and exec.
- * The process leads a session and process group of its own, has default signal dispositions, no descriptor beyond 0 to 2,
- * reads /dev/null, writes into two pipes, and gets SIGKILL when this process dies.
+ * process - one kernel process: its connection, working directory, environment, descriptors; started by itself, or forked by
+ * the fork server.
+ * Either way it leads a session and process group of its own, has default signal dispositions, no descriptor beyond 0 to 2 (but
+ * for what a preload holds), reads /dev/null, writes into two pipes, and gets SIGKILL when this process dies.
+ * A kernel that is forked gets its key through a pipe.  One that is started by itself reads a connection file.
  */
 #ifndef PROCESS_H
 #define PROCESS_H
@@ -12,6 +14,7 @@
 
 #include "base/buf.h"
 #include "channels.h"
+#include "forkserver.h"
 #include "kernelspec.h"
 
 struct process_conf {
@@ -21,20 +24,30 @@ struct process_conf {
 	unsigned	 serial;	/* names this start's files */
 	bool		 use_ipc;	/* else TCP on loopback */
 	struct rlimit	 nofile;	/* its limit of descriptors: this process has raised its own */
+	struct forkserver *server;	/* forks it, if it is there; NULL: started by itself */
+	void		*arg;
+	void		(*on_forked)(void *arg, pid_t pid);	/* as forkserver_fork() */
 };
 
 struct process {
-	pid_t		 pid;		/* 0: never started */
+	pid_t		 pid;		/* 0: never started, or not forked yet */
+	unsigned	 ticket;	/* of the fork server, until it has answered; 0: none */
 	int		 out[2];	/* read ends of its stdout and stderr, non-blocking; -1: closed */
+	int		 child_out[2];	/* its own ends, until it has them; -1: closed */
 	char		 key[33];
 	char		 endpoint[CHANNELS][128];
 	struct buf	 work_dir;	/* its cwd */
 	struct buf	 private_dir;	/* IPYTHONDIR, connection file, sockets */
+	struct buf	 connection;	/* an object */
 	struct buf	 connection_file;
 };
 
-/* 0; -errno with a sentence in why.  Either way process_release() is due. */
+/* 0: started, or with a ticket on its way; -errno with a sentence in why.  Either way process_release() is due. */
 int	process_start(const struct process_conf *conf, struct process *ret, struct buf *why);
+/* It could not be forked: start it by itself.  As above. */
+int	process_exec(const struct process_conf *conf, struct process *l, struct buf *why);
+/* It is there, by whichever way: its ends of the pipes are closed here. */
+void	process_is_there(struct process *l, pid_t pid);
 /* Close what is open.  The directories are the caller's to remove, when the process is gone. */
 void	process_release(struct process *l);
 

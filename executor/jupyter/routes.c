@@ -320,6 +320,18 @@ put_limits(struct buf *b, const struct routes *rt)
 	json_put_close(b, '}');
 }
 
+/* How kernels come to be. */
+static void
+put_starts(struct buf *b, const struct runner_info *info)
+{
+	put_member(b, "start", info->start);
+	json_put_key(b, "forked");
+	json_put_bool(b, *info->not_forked == '\0');
+	put_member(b, "not_forked", *info->not_forked ? info->not_forked : NULL);
+	json_put_key(b, "fork_server_pid");
+	json_put_int(b, info->server_pid);
+}
+
 static void
 do_info(struct routes *rt, struct http_req *req)
 {
@@ -346,6 +358,7 @@ do_info(struct routes *rt, struct http_req *req)
 	json_put_bool(&b, false);
 	json_put_key(&b, "pid");
 	json_put_int(&b, info.pid);
+	put_starts(&b, &info);
 	json_put_key(&b, "messages_dropped");
 	json_put_int(&b, (int64_t)info.refused);
 	json_put_key(&b, "uptime_seconds");

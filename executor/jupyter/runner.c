@@ -7,6 +7,7 @@
 #include "base/diag.h"
 #include "base/proc.h"
 #include "cell.h"
+#include "forkserver.h"
 #include "runner.h"
 #include "scratch.h"
 
@@ -34,6 +35,7 @@ struct runner {
 	struct runner_conf conf;
 	enum state	 state;
 	struct kernel	*kernel;	/* STARTING and SERVING */
+	struct forkserver *server;
 	struct cell	*running;
 	struct cell	*first, **last;	/* the queue */
 	size_t		 queued;
@@ -555,16 +557,25 @@ runner_reap(struct runner *r)
 	int status;
 	pid_t pid;
 
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		if (r->kernel && kernel_pid(r->kernel) == pid)
 			kernel_exited(r->kernel, status);
+		if (r->server)
+			forkserver_exited(r->server, pid);
+	}
 }
 
 static void
 on_clear(uv_timer_t *timer)
 {
 	struct runner *r = timer->data;
-	int n = proc_kill_tree(getpid(), NULL, 0);
+	pid_t spared[1];
+	size_t nspared = 0;
+	int n;
+
+	if (r->server && forkserver_pid(r->server) > 0)
+		spared[nspared++] = forkserver_pid(r->server);
+	n = proc_kill_tree(getpid(), spared, nspared);
 
 	runner_reap(r);		/* a fork bomb's zombies would leave no room for the threads and processes to come */
 	if (n == 0 || clock_mono_ms() > r->clear_until_ms) {
@@ -591,6 +602,10 @@ clear_kernel(struct runner *r)
 	if (r->kernel)
 		set_path(&r->old_work, kernel_work_dir(r->kernel));
 	kernel_free(&r->kernel);
+	if (r->stopping)
+		forkserver_free(&r->server);
+	else
+		forkserver_continue(r->server);
 	r->state = CLEARING;
 	r->clear_until_ms = clock_mono_ms() + CLEAR_MAX_MS;
 	on_clear(&r->step);
@@ -654,7 +669,8 @@ start_kernel(struct runner *r)
 	struct kernel_conf conf = {
 		.loop = r->conf.loop, .spec = r->conf.spec, .runtime_dir = r->conf.runtime_dir,
 		.work_base = r->conf.work_base, .workspace = r->conf.workspace, .serial = ++r->serial,
-		.use_ipc = r->conf.use_ipc, .nofile = r->conf.nofile, .start_ms = r->conf.start_ms, .arg = r, .on_ready = on_ready,
+		.use_ipc = r->conf.use_ipc, .nofile = r->conf.nofile, .server = r->server, .start_ms = r->conf.start_ms,
+		.arg = r, .on_ready = on_ready,
 		.on_output = on_output, .on_bytes = on_bytes, .on_input = on_input, .on_done = on_done, .on_gone = on_gone,
 	};
 	struct buf why = BUF_INIT;
@@ -662,6 +678,7 @@ start_kernel(struct runner *r)
 	r->state = STARTING;
 	if (r->generation == 0)
 		r->generation = 1;
+	forkserver_ensure(r->server);
 	if (kernel_start(&conf, &r->kernel, &why) < 0)
 		start_failed(r, buf_str(&why));
 	buf_release(&why);
@@ -678,6 +695,14 @@ runner_new(const struct runner_conf *conf)
 	if (!r)
 		return NULL;
 	r->conf = *conf;
+	r->server = forkserver_new(&(struct forkserver_conf){
+		.loop = conf->loop, .spec = conf->spec, .off = conf->no_fork, .preload = conf->preload,
+		.nofile = conf->nofile, .start_ms = conf->start_ms / 2,		/* time is left for a start without it */
+	});
+	if (!r->server) {
+		free(r);
+		return NULL;
+	}
 	r->last = &r->first;
 	uv_timer_init(conf->loop, &r->step);
 	uv_timer_init(conf->loop, &r->limit);
@@ -773,7 +798,10 @@ runner_info(const struct runner *r, struct runner_info *ret)
 	*ret = (struct runner_info){
 		.generation = r->generation, .executions = r->executions, .queued = r->queued, .running = r->running != NULL,
 	};
+	ret->not_forked = r->server ? forkserver_why(r->server) : "";
+	ret->server_pid = r->server ? forkserver_pid(r->server) : 0;
 	if (r->kernel) {
+		ret->start = kernel_was_forked(r->kernel) ? "forked" : "cold";
 		ret->kernel = kernel_info(r->kernel);
 		ret->pid = kernel_pid(r->kernel);
 		ret->refused = kernel_refused(r->kernel);

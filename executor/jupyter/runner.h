@@ -29,6 +29,8 @@ struct runner_conf {
 	const char	*scratch;	/* further directories that are theirs alone, separated by colons; NULL: none */
 	const char	*workspace;	/* NULL: none */
 	bool		 use_ipc;
+	bool		 no_fork;	/* start Python kernels like others */
+	const char	*preload;	/* modules for them; NULL: none */
 	struct rlimit	 nofile;	/* the kernel's limit of descriptors */
 	int64_t		 start_ms;
 	void		(*on_stopped)(void *arg);	/* after runner_stop(): nothing of the kernel is left */
@@ -71,6 +73,9 @@ struct runner_info {
 	bool		 running;
 	const struct kernel_info *kernel;	/* NULL: none; borrowed for now */
 	pid_t		 pid;		/* 0: none */
+	const char	*start;		/* how it came to be: "forked", "cold"; NULL: none */
+	const char	*not_forked;	/* why kernels are not forked; "" where they are */
+	pid_t		 server_pid;	/* from which they are; 0: none */
 };
 
 struct runner *runner_new(const struct runner_conf *conf);	/* NULL: out of memory. Starts a kernel. */

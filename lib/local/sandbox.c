@@ -7,7 +7,8 @@
 /* Of the caller's environment an executor gets these. */
 static const char *const env_names[] = {
 	"LANG", "LANGUAGE", "TZ",
-	"EXECUTION_TIMEOUT", "MAX_OUTPUT_BYTES", "KERNEL_NAME", "LOG_LEVEL",
+	"EXECUTION_TIMEOUT", "MAX_OUTPUT_BYTES", "KERNEL_NAME", "KERNEL_FORK", "KERNEL_PRELOAD",
+	"LOG_LEVEL",
 	NULL
 };
 

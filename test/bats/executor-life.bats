@@ -58,18 +58,10 @@ q = subprocess.Popen(["setsid", "sh", "-c", "sleep 1001 & sleep 1002 & exit"])\n
 	[ "$(jq -r .generation <(cell 'dir'))" = 2 ]
 	[ ! -e "/proc/$pid" ]
 	eventually 50 gone_dir "$dir"
-	[ "$(descendants "$EXECUTOR" | wc -l)" = 1 ]
+	eventually 50 only_its_own
 }
 
 gone_dir() { [ ! -e "$1" ]; }
-
-# Every process below PID, zombies left out.
-descendants() {
-	local p
-	for p in $(ps -o pid= --ppid "$1"); do
-		gone "$p" || { echo "$p"; descendants "$p"; }
-	done
-}
 
 @test "a restart asked for while a cell runs ends the cell; those that wait are refused, not run without their state" {
 	executor
@@ -105,7 +97,7 @@ queue_is() { [ "$(info queued)" = "$1" ]; }
 		until_ready
 	done
 	eventually 20 fds_are "$fds"
-	[ "$(descendants "$EXECUTOR" | wc -l)" = 1 ]
+	eventually 50 only_its_own
 	[ "$(info generation)" = 12 ]
 	run cell 'import os; print(len(os.listdir(".."))); print(os.getcwd())'
 	eventually 20 one_dir "$(text <<<"$output" | tail -1)/.."
@@ -227,7 +219,7 @@ print('finished')" >"$T/1" &
 	post /restart >/dev/null
 	eventually 200 ready
 	[ "$(cell 'print("clean")' | text)" = clean ]
-	[ "$(descendants "$EXECUTOR" | wc -l)" = 1 ]
+	eventually 50 only_its_own
 	stop "$EXECUTOR"
 	eventually 50 rmdir "$cg"
 }

@@ -35,6 +35,20 @@ kernelspec() {
 	export JUPYTER_PATH=$T/jupyter
 }
 
+# Every process below PID, zombies left out.
+descendants() {
+	local p
+	for p in $(ps -o pid= --ppid "$1"); do
+		gone "$p" || { echo "$p"; descendants "$p"; }
+	done
+}
+
+# Below the executor is what it says it keeps, and no more.
+only_its_own() {
+	[ "$(descendants "$EXECUTOR" | sort -n)" = "$(curl -s --max-time 5 "$URL/info" |
+		jq -r '.pid, .fork_server_pid, .spare_pid | select(. > 0)' | sort -n)" ]
+}
+
 # Stop what was spawned, look for what a sanitizer had to say, and clean up.
 end() {
 	local p found=0

@@ -140,7 +140,8 @@ must_raise() {
 		os.readlink("/proc/1/exe")
 		c(libc.ptrace(16, 1, None, None))
 		os.kill(1, 0) or os.stat("/proc/1/fd/0")
-		open([a for a in open(f"/proc/{os.getpid()}/cmdline").read().split("\0") if a.endswith(".json")][0])
+		open([a for a in __import__("sys").argv if a.endswith(".json")][0])
+		[p for p in os.listdir("/proc") if p.isdigit() and int(p) != os.getpid() and os.access(f"/proc/{p}/environ", 4)] or c(-1)
 	EOF
 	[ "$output" = end ] || { echo "$output"; false; }
 }
