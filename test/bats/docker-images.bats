@@ -68,6 +68,18 @@ print(json.load(urllib.request.urlopen("http://127.0.0.1:8432/execute", body))["
 	docker rmi execmgr-test-own >/dev/null
 }
 
+@test "the README's lines for Docker, word for word but for the ports" {
+	local port
+	port=$(free_ports)
+	block sh 4 | sed "s,^scripts/build-images .*,$TOP/scripts/build-images manager python,
+		s,gen-compose -n 4,gen-compose --manager-port $port -p $((port + 1)) -n 4," >"$T/lines.sh"
+	[ "$(grep -cE '^(docker compose (up|down)|exec-run|gen-compose)' "$T/lines.sh")" = 4 ]
+	cd "$T"
+	EXECMGR_URL=http://127.0.0.1:$port run -0 --separate-stderr bash -e "$T/lines.sh"
+	[ "${lines[-1]}" = 42 ]
+	[ -z "$(docker ps -aq --filter name=^manager$ --filter name=^executor-)" ]
+}
+
 @test "the simple example tells its story and leaves nothing running" {
 	local port
 	port=$(free_ports)

@@ -18,9 +18,9 @@ generate() {
 	export M=http://127.0.0.1:$PORTS EXECMGR_URL=http://127.0.0.1:$PORTS
 	gen-compose -o "$T/pool/docker-compose.yml" --manager-port "$PORTS" -p $((PORTS + 1)) "$@"
 }
-# Sixteen ports in a row that nobody holds.
+# Sixteen ports in a row that nobody holds, below those that the system gives out by itself.
 free_ports() {
-	local first=${FIRST_PORT:-42000}
+	local first=${FIRST_PORT:-21000}
 	while ss -Hltn | awk '{ n = split($4, a, ":"); print a[n] }' | awk -v f="$first" '$1 >= f && $1 < f + 16 { bad = 1 } END { exit !bad }'; do
 		first=$((first + 16))
 	done

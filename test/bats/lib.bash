@@ -68,3 +68,11 @@ http() {
 	shift 2
 	curl -s --max-time 60 -X "$method" -w '\n%{http_code}\n' "$@" "$url"
 }
+
+# block LANGUAGE N: the N-th fenced block of that language in README.md.
+block() {
+	awk -v want='```'"$1" -v n="$2" '
+		/^```$/ && on { exit }
+		on { print }
+		$0 == want && ++seen == n { on = 1 }' "$TOP/README.md"
+}

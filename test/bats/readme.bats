@@ -14,14 +14,6 @@ teardown() {
 	reap
 }
 
-# block LANGUAGE N: the N-th fenced block of that language in README.md.
-block() {
-	awk -v want='```'"$1" -v n="$2" '
-		/^```$/ && on { exit }
-		on { print }
-		$0 == want && ++seen == n { on = 1 }' "$TOP/README.md"
-}
-
 port_5000_is_free() {
 	curl -s -o /dev/null --max-time 2 http://127.0.0.1:5000/ || [ $? = 7 ]
 }
