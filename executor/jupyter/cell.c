@@ -40,7 +40,7 @@ cell_new(struct cell_spec *spec)
 		return NULL;
 	}
 	c->spec = *spec;
-	c->count = -1;
+	c->count = c->cpu_ns = c->peak_bytes = -1;
 	c->queued_ms = clock_mono_ms();
 	spec->request = spec->input = (struct buf)BUF_INIT;
 	return c;
@@ -167,6 +167,14 @@ cell_format(struct cell *c, enum cell_status status, unsigned generation, bool s
 	json_put_int(out, generation);
 	json_put_key(out, "duration_ms");
 	json_put_int(out, (ns + 500000) / 1000000);
+	if (c->cpu_ns >= 0) {
+		json_put_key(out, "cpu_ms");
+		json_put_int(out, (c->cpu_ns + 500000) / 1000000);
+	}
+	if (c->peak_bytes >= 0) {
+		json_put_key(out, "max_rss_bytes");
+		json_put_int(out, c->peak_bytes);
+	}
 	json_put_key(out, "truncated");
 	json_put_bool(out, dropped > 0 || outputs_failed(c->outputs));
 	if (dropped > 0) {

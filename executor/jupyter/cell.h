@@ -20,6 +20,7 @@ struct cell {
 	bool		 interrupted;		/* somebody asked for it */
 	int		 ladder;		/* steps taken after its time limit: 0 none, 1 interrupted, 2 again */
 	int64_t		 count;			/* execution_count; -1: unknown */
+	int64_t		 cpu_ns, peak_bytes;	/* see usage.h; -1: unknown */
 };
 
 struct cell *cell_new(struct cell_spec *spec);	/* takes the spec's bufs over; NULL: out of memory */

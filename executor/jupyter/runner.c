@@ -10,6 +10,7 @@
 #include "forkserver.h"
 #include "runner.h"
 #include "scratch.h"
+#include "usage.h"
 
 #define STEP_MS		1000	/* between two steps after a time limit: interrupt, interrupt, replace */
 #define CLEAR_MS	10	/* between two looks whether all that a kernel started is gone */
@@ -37,6 +38,7 @@ struct runner {
 	struct kernel	*kernel;	/* STARTING and SERVING */
 	struct forkserver *server;
 	struct cell	*running;
+	struct usage	 usage;		/* of the cell that runs */
 	struct cell	*first, **last;	/* the queue */
 	size_t		 queued;
 	unsigned	 serial, generation, failures;
@@ -75,6 +77,7 @@ finish(struct runner *r, enum cell_status status, bool state_kept)
 	if (!r->stopping)
 		uv_timer_stop(&r->limit);
 	if (!c->abandoned) {
+		usage_end(&r->usage, &c->cpu_ns, &c->peak_bytes);
 		cell_format(c, status, r->generation, state_kept, &answer);
 		if (buf_error(&answer) < 0)
 			c->spec.on_refused(c->spec.arg, FAULT_UNAVAILABLE, "Out of memory for the answer");
@@ -204,6 +207,7 @@ run_next(struct runner *r)
 		c->unsent = kernel_ask(r->kernel, c->spec.question, &c->spec.request) < 0;
 	else {
 		r->executions++;
+		usage_begin(&r->usage, kernel_pid(r->kernel));
 		c->unsent = kernel_execute(r->kernel, &c->spec.request) < 0;
 	}
 	if (c->unsent || !c->spec.question)	/* who asks has a limit of his own */
@@ -704,6 +708,7 @@ runner_new(const struct runner_conf *conf)
 		return NULL;
 	}
 	r->last = &r->first;
+	r->usage = (struct usage)USAGE_INIT;
 	uv_timer_init(conf->loop, &r->step);
 	uv_timer_init(conf->loop, &r->limit);
 	uv_timer_init(conf->loop, &r->wait);
@@ -751,6 +756,7 @@ runner_free(struct runner **rp)
 
 	if (!r)
 		return;
+	usage_release(&r->usage);
 	buf_release(&r->why);
 	buf_release(&r->old_work);
 	free(r);

@@ -24,6 +24,17 @@ setup() { until_ready; }
 	[ "$(jq '.duration_ms < 5000 and .execution_count > 0' <<<"$output")" = true ]
 }
 
+@test "the answer says what the code cost" {
+	run cell $'import time\nx = bytearray(100000000)\nuntil = time.process_time() + 0.3\nwhile time.process_time() < until: pass\ndel x'
+	[ "$(jq '.cpu_ms >= 300 and .cpu_ms < 5000 and .max_rss_bytes > 100000000' <<<"$output")" = true ]
+	run cell 'import time; time.sleep(0.5)'
+	[ "$(jq '.cpu_ms < 300 and .max_rss_bytes < 100000000 and .duration_ms >= 500' <<<"$output")" = true ]
+	run cell $'import subprocess, sys\nr = subprocess.run([sys.executable, "-c", "import time\\nwhile time.process_time() < 0.3: pass"])'
+	[ "$(jq '.cpu_ms >= 280' <<<"$output")" = true ]
+	[ "$(cell 'import os; os._exit(1)' | jq -c '[.cpu_ms, .max_rss_bytes]')" = '[null,null]' ]
+	until_ready
+}
+
 @test "an exception has name, value and a traceback without colour, and status error" {
 	run cell '1/0'
 	[ "$(jq -r '.outputs[0] | .name, .value' <<<"$output")" = $'ZeroDivisionError\ndivision by zero' ]
