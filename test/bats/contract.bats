@@ -8,10 +8,12 @@ setup_file() {
 	sandbox_dir
 	case ${EXECUTOR_LANGUAGE:-python} in
 	python)		export PRINT='print("%s")' SET='kept = 41' SHOW='print(kept + 1)' RAISE='1/0' RESULT='6 * 7'
-			export SLOW='import time; time.sleep(0.5); print("slow")' ;;
+			export LOGGED='log = globals().get("log", []); log.append("%s+"); import time; time.sleep(0.3); log.append("%s-")'
+			export SHOW_LOG='print(" ".join(log))' ;;
 	javascript)	export PRINT='console.log("%s")' SET='globalThis.kept = 41' SHOW='console.log(kept + 1)'
 			export RAISE='throw new Error("x")' RESULT='6 * 7'
-			export SLOW='await new Promise(r => setTimeout(r, 500)); console.log("slow")' ;;
+			export LOGGED='globalThis.log ??= []; log.push("%s+"); await new Promise(r => setTimeout(r, 300)); log.push("%s-")'
+			export SHOW_LOG='console.log(log.join(" "))' ;;
 	esac
 	if [ -n "${EXECUTOR_URL:-}" ]; then
 		URL=$EXECUTOR_URL
@@ -25,6 +27,7 @@ setup_file() {
 teardown_file() { end; }
 
 print() { printf "$PRINT" "$1"; }		# shellcheck disable=SC2059
+logged() { printf "$LOGGED" "$1" "$1"; }
 
 status_of() { curl -s -o /dev/null --max-time 60 -w '%{http_code}' "$@"; }
 
@@ -90,14 +93,23 @@ status_of() { curl -s -o /dev/null --max-time 60 -w '%{http_code}' "$@"; }
 	grep -qi '^Allow: POST' <<<"$output"
 }
 
-@test "cells sent together run one after the other, in order" {
-	local pids=()
-	cell "$SLOW" >"$BATS_TEST_TMPDIR/1" & pids+=($!)
-	sleep 0.1			# it must be there first
-	cell "$(print fast)" >"$BATS_TEST_TMPDIR/2" & pids+=($!)
+@test "cells sent together run one after the other, each to its end" {
+	local pids=() c
+	for c in a b c; do cell "$(logged $c)" >"$BATS_TEST_TMPDIR/$c" & pids+=($!); done
 	wait "${pids[@]}"
-	[ "$(jq -r '[.outputs[].text] | add' "$BATS_TEST_TMPDIR/1")" = slow ]
-	[ "$(jq -r '[.outputs[].text] | add' "$BATS_TEST_TMPDIR/2")" = fast ]
+	run cell "$SHOW_LOG"
+	[ "$(jq -r '[.outputs[].text] | add' <<<"$output" | tr ' ' '\n' | grep . | paste -d ' ' - - | sort | paste -sd,)" = 'a+ a-,b+ b-,c+ c-' ]
+}
+
+@test "an answer is one JSON object, or whole lines of JSON of which the last is done, as its type says" {
+	curl -s --max-time 60 -H 'Accept: application/x-ndjson, application/json;q=0.9' -o "$BATS_TEST_TMPDIR/out" -w '%{content_type}' \
+	    --data-binary "$(jq -cn --arg code "$(print x)" '{code: $code}')" "$URL/execute" >"$BATS_TEST_TMPDIR/type"
+	case $(cat "$BATS_TEST_TMPDIR/type") in
+	application/x-ndjson*)	[ "$(jq -rj 'select(.type == "stream").text' "$BATS_TEST_TMPDIR/out")" = x ]
+				[ "$(tail -1 "$BATS_TEST_TMPDIR/out" | jq -r .type)" = done ] ;;
+	application/json*)	[ "$(jq -r '[.outputs[].text] | add' "$BATS_TEST_TMPDIR/out")" = x ] ;;
+	*)			false ;;
+	esac
 }
 
 @test "restart answers at once, is not ready until the new kernel serves, and has forgotten everything" {
