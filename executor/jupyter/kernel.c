@@ -11,6 +11,7 @@
 #include "channels.h"
 #include "kernel.h"
 #include "marks.h"
+#include "pipes.h"
 #include "process.h"
 #include "workspace.h"
 
@@ -23,9 +24,6 @@
 #define INTERRUPT_MS	300	/* a kernel that does not say when it begins is interrupted after this */
 #define LATE_MS		500	/* a timer this late: this process was stopped, the kernel is not to blame */
 #define LOG_MAX		4096	/* bytes of log kept */
-#define READ_BYTES	65536
-#define RELEASE_MAX	8	/* times that a pipe is read at the end of a cell, if marks keep it from being read whole */
-#define READ_MAX	(1 << 20)	/* of a pipe in one go */
 
 enum phase { PROBING, PREPARING, LOADING, READY, DYING, GONE };
 
@@ -39,21 +37,13 @@ struct request {
 	struct buf	 input_header;		/* of the input_request to answer */
 };
 
-struct pipe {
-	uv_poll_t	 poll;
-	struct kernel	*k;
-	int		 fd;
-	enum outputs_stream name;
-	struct marks_pipe marks;
-};
-
 struct kernel {
 	struct kernel_conf conf;
 	enum phase	 phase;
 	struct process	 process;
 	struct wire	*wire;
 	struct channels	*channels;
-	struct pipe	 pipe[2];
+	struct pipes	*pipes;
 	uv_timer_t	 deadline;	/* of the start */
 	uv_timer_t	 pause;		/* the one thing that is waited for besides: on_pause says what */
 	int64_t		 pause_due_ms;
@@ -65,13 +55,11 @@ struct kernel {
 	size_t		 next_file;
 	struct request	 req;
 	struct buf	 log;
-	struct marks	 marks;
 	bool		 forked, exited;
 	bool		 held, behind, stopped;	/* see kernel_hold(); stopped: because of one of them */
 	int		 wait_status;
 	struct buf	 oom_path;
 	int64_t		 oom_kills;	/* when it started */
-	char		 buffer[READ_BYTES];
 };
 
 static void proceed(struct kernel *k);
@@ -102,8 +90,6 @@ on_pause(uv_timer_t *timer)
 
 /* ---- the end ---- */
 
-static void release_pipes(struct kernel *k);
-
 static void
 gone(struct kernel *k, const char *why)
 {
@@ -112,7 +98,8 @@ gone(struct kernel *k, const char *why)
 	k->phase = GONE;
 	uv_timer_stop(&k->pause);
 	uv_timer_stop(&k->deadline);
-	release_pipes(k);
+	if (k->pipes)
+		pipes_release(k->pipes);
 	k->conf.on_gone(k->conf.arg, why);
 }
 
@@ -194,108 +181,24 @@ keep_log(struct kernel *k, const char *bytes, size_t len)
 }
 
 static void
-on_bytes(void *arg, const char *bytes, size_t len)
+on_bytes(void *arg, enum outputs_stream name, const char *bytes, size_t len)
 {
-	struct pipe *p = arg;
-	struct kernel *k = p->k;
+	struct kernel *k = arg;
 
 	if (k->req.active && !k->req.own && !k->req.question)
-		k->conf.on_bytes(k->conf.arg, p->name, bytes, len);
+		k->conf.on_bytes(k->conf.arg, name, bytes, len);
 	else
 		keep_log(k, bytes, len);
 }
 
-/* All that is there, up to max or so. */
+/* What was printed before a child process wrote comes before. */
 static void
-read_pipe(struct pipe *p, size_t max)
+on_readable(void *arg)
 {
-	struct kernel *k = p->k;
-	size_t total = 0;
-	ssize_t n;
+	struct kernel *k = arg;
 
-	while (p->fd >= 0 && total < max && p->marks.waiting == 0 && !k->held) {
-		n = read(p->fd, k->buffer, sizeof k->buffer);
-		if (n > 0) {
-			marks_feed(&k->marks, &p->marks, k->buffer, (size_t)n, on_bytes, p);
-			total += (size_t)n;
-		} else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
-			uv_poll_stop(&p->poll);
-			close(p->fd);
-			p->fd = -1;
-		} else if (errno == EAGAIN)
-			return;
-	}
-}
-
-static void
-read_pipes(struct kernel *k)
-{
-	read_pipe(&k->pipe[0], READ_MAX);
-	read_pipe(&k->pipe[1], READ_MAX);
-}
-
-static void on_pipe(uv_poll_t *poll, int status, int events);
-
-/* Look at the descriptor as long as what comes from it may be passed on. */
-static void
-watch_pipe(struct pipe *p)
-{
-	if (p->fd < 0)
-		return;
-	if (p->marks.waiting > 0 || p->k->held)
-		uv_poll_stop(&p->poll);
-	else
-		uv_poll_start(&p->poll, UV_READABLE, on_pipe);
-}
-
-/* A message told how far the kernel is: what was held for it goes on. */
-static void
-on_mark(struct kernel *k, struct json content)
-{
-	struct json v;
-	int64_t n;
-
-	if (!json_get(content, "n", &v) || json_int(v, 1, INT64_MAX, &n) < 0 || (uint64_t)n <= k->marks.seen)
-		return;
-	k->marks.seen = (uint64_t)n;
-	for (int i = 0; i < 2; i++) {
-		marks_feed(&k->marks, &k->pipe[i].marks, NULL, 0, on_bytes, &k->pipe[i]);
-		watch_pipe(&k->pipe[i]);
-	}
-}
-
-/* The cell is over, or the kernel: nothing is held back any more. */
-static void
-release_pipes(struct kernel *k)
-{
-	for (int i = 0; i < 2; i++) {
-		struct pipe *p = &k->pipe[i];
-		bool more = true;
-
-		marks_end(&k->marks, &p->marks, on_bytes, p);
-		for (int n = 0; more && n < RELEASE_MAX; n++) {
-			read_pipe(p, READ_MAX);
-			more = p->marks.waiting > 0;
-			marks_end(&k->marks, &p->marks, on_bytes, p);
-		}
-		watch_pipe(p);
-	}
-}
-
-static void
-on_pipe(uv_poll_t *poll, int status, int events)
-{
-	struct pipe *p = poll->data;
-	struct kernel *k = p->k;
-
-	(void)status;
-	(void)events;
 	if (k->channels)
-		channels_pump(k->channels);	/* what was printed before a child process wrote comes before */
-	if (k->phase != GONE) {
-		read_pipe(p, READ_MAX);
-		watch_pipe(p);
-	}
+		channels_pump(k->channels);
 }
 
 /* ---- requests ---- */
@@ -415,8 +318,7 @@ kernel_hold(struct kernel *k, bool hold)
 	k->held = hold;
 	stop_or_go(k);
 	channels_hold(k->channels, hold);
-	watch_pipe(&k->pipe[0]);
-	watch_pipe(&k->pipe[1]);
+	pipes_hold(k->pipes, hold);
 }
 
 void
@@ -466,7 +368,7 @@ request_done(struct kernel *k)
 	if (!k->req.active)
 		return;
 	uv_timer_stop(&k->pause);
-	release_pipes(k);
+	pipes_release(k->pipes);
 	text = k->req.reply;		/* kept until the call is over: it may start the next request */
 	k->req.reply = (struct buf)BUF_INIT;
 	if (k->req.has_reply && json_scan(buf_str(&text), text.len, 0, &reply, &err) == 0)
@@ -517,12 +419,22 @@ on_status(struct kernel *k, struct json content)
 }
 
 static void
+on_mark(struct kernel *k, struct json content)
+{
+	struct json v;
+	int64_t n;
+
+	if (json_get(content, "n", &v) && json_int(v, 1, INT64_MAX, &n) == 0)
+		pipes_mark(k->pipes, (uint64_t)n);
+}
+
+static void
 on_iopub(struct kernel *k, const struct wire_msg *msg)
 {
 	k->heard_iopub = true;
 	if (k->phase == PROBING)
 		proceed(k);
-	if (k->marks.len > 0 && json_equals(msg->type, MARKS_TYPE)) {
+	if (pipes_have_marks(k->pipes) && json_equals(msg->type, MARKS_TYPE)) {
 		on_mark(k, msg->content);
 		return;
 	}
@@ -536,7 +448,7 @@ on_iopub(struct kernel *k, const struct wire_msg *msg)
 		k->req.begun = true;
 		interrupt_now(k);
 	} else if (!k->req.own && !k->req.question) {
-		read_pipes(k);		/* a child process wrote before this was printed */
+		pipes_read(k->pipes);	/* a child process wrote before this was printed */
 		k->conf.on_output(k->conf.arg, msg->type, msg->content);
 	}
 	if (k->req.active)
@@ -669,7 +581,7 @@ prepare(struct kernel *k)
 		return;
 	}
 	if (wire_random(token) == 0)
-		marks_init(&k->marks, token);
+		pipes_expect_marks(k->pipes, token);
 	boot_python(k->conf.workspace, token, &source);
 	run_own(k, &source);
 	buf_release(&source);
@@ -753,26 +665,6 @@ open_channels(struct kernel *k)
 	return channels_new(k->conf.loop, &conf, &k->channels);
 }
 
-static int
-watch_pipes(struct kernel *k)
-{
-	int r;
-
-	for (int i = 0; i < 2; i++) {
-		struct pipe *p = &k->pipe[i];
-
-		p->fd = k->process.out[i];
-		k->process.out[i] = -1;
-		if ((r = uv_poll_init(k->conf.loop, &p->poll, p->fd)) < 0)
-			return r;
-		p->poll.data = p;
-		k->handles++;
-		if ((r = uv_poll_start(&p->poll, UV_READABLE, on_pipe)) < 0)
-			return r;
-	}
-	return 0;
-}
-
 static void on_forked(void *arg, pid_t pid);
 
 static struct process_conf
@@ -815,8 +707,9 @@ out:
 int
 kernel_start(const struct kernel_conf *conf, struct kernel **ret, struct buf *why)
 {
-	struct process_conf l;
 	struct kernel *k = calloc(1, sizeof *k);
+	struct pipes_conf pipes = { .loop = conf->loop, .arg = k, .on_readable = on_readable, .on_bytes = on_bytes };
+	struct process_conf l;
 	int r;
 
 	if (!k) {
@@ -824,8 +717,6 @@ kernel_start(const struct kernel_conf *conf, struct kernel **ret, struct buf *wh
 		return -ENOMEM;
 	}
 	k->conf = *conf;
-	for (int i = 0; i < 2; i++)
-		k->pipe[i] = (struct pipe){ .k = k, .fd = -1, .name = (enum outputs_stream)i };
 	uv_timer_init(conf->loop, &k->deadline);
 	uv_timer_init(conf->loop, &k->pause);
 	k->deadline.data = k->pause.data = k;
@@ -836,7 +727,7 @@ kernel_start(const struct kernel_conf *conf, struct kernel **ret, struct buf *wh
 		return r;
 	if (k->process.pid > 0)
 		look_at_memory(k);
-	if ((r = watch_pipes(k)) < 0 || (r = open_channels(k)) < 0) {
+	if ((r = pipes_new(&pipes, k->process.out, &k->pipes)) < 0 || (r = open_channels(k)) < 0) {
 		buf_printf(why, "no sockets for the kernel: %s", strerror(-r));
 		return r;
 	}
@@ -848,7 +739,7 @@ kernel_start(const struct kernel_conf *conf, struct kernel **ret, struct buf *wh
 static void
 on_closed(uv_handle_t *handle)
 {
-	struct kernel *k = handle->type == UV_POLL ? ((struct pipe *)handle->data)->k : handle->data;
+	struct kernel *k = handle->data;
 
 	if (--k->handles == 0)
 		free(k);
@@ -871,16 +762,7 @@ kernel_free(struct kernel **kp)
 	}
 	channels_free(&k->channels);
 	wire_free(&k->wire);
-	for (int i = 0; i < 2; i++) {
-		struct pipe *p = &k->pipe[i];
-
-		if (p->poll.data)
-			uv_close((uv_handle_t *)&p->poll, on_closed);
-		if (p->fd >= 0)
-			close(p->fd);
-		p->fd = -1;
-		buf_release(&p->marks.held);
-	}
+	pipes_free(&k->pipes);
 	k->req.active = false;
 	process_release(&k->process);
 	workspace_release(&k->files);

@@ -460,7 +460,7 @@ on_gone(void *arg, const char *why)
 static void
 empty_dir(const struct runner *r, const char *path)
 {
-	int err = scratch_empty(path, r->conf.runtime_dir);
+	int err = scratch_empty(path, (const char *[]){ r->conf.runtime_dir, NULL });
 
 	if (err < 0)		/* a mount point stays */
 		diag(err == -EBUSY ? DIAG_DEBUG : DIAG_WARN, "%s: cannot be emptied: %s", path, strerror(-err));

@@ -270,7 +270,7 @@ real_path(const char *path, char *ret)
 }
 
 int
-scratch_empty(const char *path, const char *spared)
+scratch_empty(const char *path, const char *const *spared)
 {
 	struct kept kept = { NULL, 0 };
 	char dir[PATH_MAX];
@@ -279,8 +279,8 @@ scratch_empty(const char *path, const char *spared)
 	if (r < 0)
 		return r;
 	r = keep_mounts(&kept, dir);
-	if (r == 0 && spared)
-		r = keep(&kept, spared);
+	for (; r == 0 && spared && *spared; spared++)
+		r = keep(&kept, *spared);
 	if (r == 0)
 		r = empty(dir, &kept);
 	for (size_t i = 0; i < kept.n && r == 0; i++)

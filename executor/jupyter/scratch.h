@@ -13,10 +13,10 @@ int	scratch_make(const char *base, const char *prefix, struct buf *ret);
 /* Remove path and all below it.  0, -errno of the last thing that could not be removed. */
 int	scratch_remove(const char *path);
 /*
- * Remove all that is in path, but not `spared` (an absolute path without links; NULL: nothing), what is mounted below, and the
- * directories that lead there.  As scratch_remove().
+ * Remove all that is in path, but not what is `spared` (absolute paths without links, NULL after the last; or NULL), what is
+ * mounted below, and the directories that lead there.  As scratch_remove().
  */
-int	scratch_empty(const char *path, const char *spared);
+int	scratch_empty(const char *path, const char *const *spared);
 /*
  * Whatever became of the directory path, whose name is one's own: that it is there again, and can be used.  Something else in its
  * place, a symbolic link too, is taken away.  0, -errno.

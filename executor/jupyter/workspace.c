@@ -1,8 +1,10 @@
 /* workspace - which files are run in a new kernel; see workspace.h. */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "workspace.h"
@@ -67,6 +69,82 @@ workspace_list(const char *dir, const char *extension, struct workspace *ret)
 	qsort(w.path, w.n, sizeof *w.path, by_name);
 	*ret = w;
 	return 0;
+}
+
+/* ---- has it changed? ---- */
+
+#define WORKSPACE_DEPTH_MAX 32	/* each level keeps a descriptor open */
+
+struct mark {
+	uint64_t	 sum;
+	size_t		 entries;
+};
+
+/* FNV-1a, with the entries of a directory added up: readdir(3) has no order. */
+static uint64_t
+hash(uint64_t h, const void *bytes, size_t len)
+{
+	const unsigned char *p = bytes;
+
+	for (size_t i = 0; i < len; i++)
+		h = (h ^ p[i]) * 0x100000001b3u;
+	return h;
+}
+
+static uint64_t
+mark_of(const char *name, const struct stat *st)
+{
+	const uint64_t what[] = {
+		(uint64_t)st->st_size, (uint64_t)st->st_mtim.tv_sec, (uint64_t)st->st_mtim.tv_nsec, (uint64_t)st->st_ctim.tv_sec,
+		(uint64_t)st->st_ctim.tv_nsec, (uint64_t)st->st_ino, (uint64_t)st->st_dev, st->st_mode,
+	};
+
+	return hash(hash(0xcbf29ce484222325u, name, strlen(name)), what, sizeof what);
+}
+
+/* Takes fd over. */
+static int
+add_dir(struct mark *m, int fd, int depth)
+{
+	DIR *dir = fdopendir(fd);
+	struct dirent *d;
+	struct stat st;
+	int r = 0, sub;
+
+	if (!dir) {
+		close(fd);
+		return -ENOMEM;
+	}
+	while (r == 0 && (d = readdir(dir)) != NULL) {
+		if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0)
+			continue;
+		if (++m->entries > WORKSPACE_ENTRIES_MAX || depth > WORKSPACE_DEPTH_MAX)
+			r = -E2BIG;
+		else if (fstatat(fd, d->d_name, &st, 0) == 0)		/* what a link leads to is what is run */
+			m->sum += mark_of(d->d_name, &st);
+		else
+			m->sum += 1;
+		if (r == 0 && (d->d_type == DT_DIR || d->d_type == DT_UNKNOWN) &&
+		    (sub = openat(fd, d->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) >= 0)
+			r = add_dir(m, sub, depth + 1);
+	}
+	closedir(dir);
+	return r;
+}
+
+int
+workspace_mark(const char *dir, uint64_t *ret)
+{
+	struct mark m = { 0 };
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
+
+	if (fd >= 0)
+		r = add_dir(&m, fd, 0);
+	else if (errno != ENOENT)
+		r = -errno;
+	if (r == 0)
+		*ret = m.sum;
+	return r;
 }
 
 void

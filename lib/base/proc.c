@@ -4,8 +4,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <sched.h>
+#include <linux/capability.h>
+#include <stdint.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/proc.h"
@@ -163,6 +165,46 @@ proc_kill_tree(pid_t root, const pid_t *spared, size_t nspared)
 		sched_yield();
 	}
 	return -EBUSY;
+}
+
+int
+proc_terms(pid_t pid, struct proc_terms *ret)
+{
+	struct proc_terms t;
+
+	memset(&t, 0, sizeof t);
+	for (int i = 0; i < RLIM_NLIMITS; i++)
+		if (prlimit(pid, (enum __rlimit_resource)i, NULL, &t.limit[i]) < 0)
+			return -errno;
+	errno = 0;
+	t.nice = getpriority(PRIO_PROCESS, (id_t)pid);
+	if (errno != 0 || (t.policy = sched_getscheduler(pid)) < 0 || sched_getaffinity(pid, sizeof t.processors, &t.processors) < 0)
+		return -errno;
+	*ret = t;
+	return 0;
+}
+
+bool
+proc_terms_equal(const struct proc_terms *a, const struct proc_terms *b)
+{
+	for (int i = 0; i < RLIM_NLIMITS; i++)
+		if (a->limit[i].rlim_cur != b->limit[i].rlim_cur || a->limit[i].rlim_max != b->limit[i].rlim_max)
+			return false;
+	return a->policy == b->policy && a->nice == b->nice && CPU_EQUAL(&a->processors, &b->processors);
+}
+
+/* getrlimit(2): a limit of 20 - n lets nice fall to n.  Else CAP_SYS_NICE it must be. */
+bool
+proc_can_renice(void)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+	struct rlimit rl;
+
+	if (getrlimit(RLIMIT_NICE, &rl) == 0 && rl.rlim_cur != RLIM_INFINITY &&
+	    (int64_t)rl.rlim_cur >= 20 - getpriority(PRIO_PROCESS, 0))
+		return true;
+	return syscall(SYS_capget, &head, data) == 0 && (data[0].effective & 1u << CAP_SYS_NICE) != 0;
 }
 
 void

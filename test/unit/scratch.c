@@ -232,7 +232,7 @@ what_is_mounted_below_is_left_and_the_way_to_it(void **state)
 static void
 a_directory_is_emptied_but_for_what_is_spared(void **state)
 {
-	struct buf a = BUF_INIT, b = BUF_INIT;
+	struct buf a = BUF_INIT, b = BUF_INIT, c = BUF_INIT;
 	int fd;
 
 	(void)state;
@@ -240,12 +240,19 @@ a_directory_is_emptied_but_for_what_is_spared(void **state)
 	fd = open_dir(buf_str(&a));
 	assert_int_equal(mkdirat(fd, "kept", 0700), 0);
 	touch(fd, "kept/file");
+	assert_int_equal(mkdirat(fd, "with", 0700), 0);
+	assert_int_equal(mkdirat(fd, "with/kept", 0700), 0);
+	touch(fd, "with/kept/file");
+	touch(fd, "with/file");
 	assert_int_equal(mkdirat(fd, "gone", 0700), 0);
 	touch(fd, "gone/file");
 	touch(fd, "file");
 	buf_printf(&b, "%s/kept", buf_str(&a));
-	assert_int_equal(scratch_empty(buf_str(&a), buf_str(&b)), 0);
+	buf_printf(&c, "%s/with/kept", buf_str(&a));
+	assert_int_equal(scratch_empty(buf_str(&a), (const char *[]){ buf_str(&b), buf_str(&c), NULL }), 0);
 	assert_int_equal(faccessat(fd, "kept/file", F_OK, 0), 0);
+	assert_int_equal(faccessat(fd, "with/kept/file", F_OK, 0), 0);
+	assert_int_equal(faccessat(fd, "with/file", F_OK, 0), -1);
 	assert_int_equal(faccessat(fd, "gone", F_OK, 0), -1);
 	assert_int_equal(faccessat(fd, "file", F_OK, 0), -1);
 	close(fd);
@@ -253,6 +260,7 @@ a_directory_is_emptied_but_for_what_is_spared(void **state)
 	assert_int_equal(scratch_empty(buf_str(&a), NULL), -ENOENT);
 	buf_release(&a);
 	buf_release(&b);
+	buf_release(&c);
 }
 
 static void
