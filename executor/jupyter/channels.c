@@ -301,6 +301,10 @@ open_socket(struct channels *c, uv_loop_t *loop, enum channel i)
 		return -errno;
 	if ((r = set_options(c->watch[i].socket, iopub, c->conf.identity)) < 0)
 		return r;
+	/* So that it can be written to only when it is connected; the other two tell by what comes from them. */
+	if (c->conf.await && (i == CHANNEL_STDIN || i == CHANNEL_CONTROL) &&
+	    (r = set_int(c->watch[i].socket, ZMQ_IMMEDIATE, 1)) < 0)
+		return r;
 	if (iopub) {
 		if (zmq_socket_monitor(c->watch[i].socket, monitor_endpoint, ZMQ_EVENT_DISCONNECTED) < 0)
 			return -errno;
@@ -381,6 +385,21 @@ channels_hold(struct channels *c, bool hold)
 	c->held = hold;
 	if (!hold)
 		pump_soon(c);
+}
+
+bool
+channels_are_connected(const struct channels *c)
+{
+	static const enum channel which[] = { CHANNEL_STDIN, CHANNEL_CONTROL };
+	size_t len;
+	int events;
+
+	for (size_t i = 0; i < sizeof which / sizeof *which; i++) {
+		len = sizeof events;
+		if (zmq_getsockopt(c->watch[which[i]].socket, ZMQ_EVENTS, &events, &len) < 0 || !(events & ZMQ_POLLOUT))
+			return false;
+	}
+	return true;
 }
 
 uint64_t

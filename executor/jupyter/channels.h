@@ -8,6 +8,7 @@
 #ifndef CHANNELS_H
 #define CHANNELS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <uv.h>
 
@@ -20,6 +21,7 @@ struct channels;
 struct channels_conf {
 	struct wire	*wire;			/* borrowed */
 	char		 endpoint[CHANNELS][128];	/* "ipc:///run/x-1", "tcp://127.0.0.1:5001" */
+	bool		 await;			/* see channels_are_connected() */
 	const char	*identity;		/* shell and stdin must have the same: input requests find us by it */
 	void		*arg;
 	void		(*on_message)(void *arg, enum channel from, const struct wire_msg *msg);
@@ -43,6 +45,8 @@ int	channels_send(struct channels *c, enum channel to, const char *type, const c
 void	channels_pump(struct channels *c);
 /* Leave what comes on iopub where it is: where a kernel that is stopped had sent more than may be taken now; or take it again. */
 void	channels_hold(struct channels *c, bool hold);
+/* With conf.await: do all of them have a connection?  Their addresses may go then. */
+bool	channels_are_connected(const struct channels *c);
 uint64_t channels_refused(const struct channels *c);	/* messages dropped because they were wrong */
 
 #endif

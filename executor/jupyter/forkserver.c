@@ -334,6 +334,9 @@ forkserver_ensure(struct forkserver *fs)
 {
 	int fd[2], r;
 
+	/* Kernels would inherit what a former one's code has made of its limits. */
+	if (fs->state == READY && !spawn_is_unspoilt(fs->pid, &fs->conf.nofile, 0))
+		gone(fs, "its limits were changed");
 	if (fs->state != DOWN)
 		return;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fd) < 0) {

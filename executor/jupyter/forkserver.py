@@ -23,6 +23,7 @@ import time
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE = 1, 4
 ZMQ_IPC_FILTER_PID = 58  # zmq.h
 PLACE = "/proc"         # where it and spares are: nobody can make files there, nor have them imported
+ADOPT = "execmgr_adopt"  # the message with which a spare takes over: an execute_request takes twice the time
 OOM_SCORE_ADJ = "300"   # as kernel.c gives to plain kernels; a process that is not dumpable cannot be given it later
 
 
@@ -236,26 +237,42 @@ def begin_work(conf, shell, database):
     prctl(PR_SET_DUMPABLE, 1)
 
 
-def run_kernel(conf):
+def initialize(app, conf):
+    """Start it without the directories that IPython would make.  What it keeps in one of them: to be made later."""
     import IPython.core.interactiveshell as module
 
+    instead = {
+        "PickleShareDB": lambda path: {},
+        "ensure_dir_exists": lambda path, mode=0: None,
+        "get_ipython_dir": lambda: conf["env"]["IPYTHONDIR"],
+    }
+    usual = {name: getattr(module, name) for name in instead if hasattr(module, name)}
+    for name in usual:
+        setattr(module, name, instead[name])
+    app.initialize([])
+    for name in usual:
+        setattr(module, name, usual[name])
+    return usual.get("PickleShareDB")
+
+
+def run_kernel(conf):
     if conf["nice"]:
         os.setpriority(os.PRIO_PROCESS, 0, conf["nice"])
     if not conf["is_spare"]:
         os.chdir(conf["work_dir"])
-    database = getattr(module, "PickleShareDB", None)
-    if database:
-        module.PickleShareDB = lambda path: {}  # it would make its directory
     app = make_app(conf)
-    app.initialize([])
-    if database:
-        module.PickleShareDB = database
+    database = initialize(app, conf)
     kernel, shell = app.kernel, app.shell
     if conf["is_spare"]:
-        def adopt():
-            del kernel._execmgr_adopt
-            begin_work(conf, shell, database)
-        kernel._execmgr_adopt = adopt
+        def adopt(stream, ident, parent):
+            del kernel.shell_handlers[ADOPT]
+            status = "ok"
+            try:
+                begin_work(conf, shell, database)
+            except Exception as e:
+                status = repr(e)
+            kernel.session.send(stream, ADOPT + "_reply", {"status": status}, parent, ident=ident)
+        kernel.shell_handlers[ADOPT] = adopt
     else:
         begin_work(conf, shell, database)
     return app

@@ -22,10 +22,12 @@
 #define DRAIN_MS	250	/* after the process's end, for what it had sent */
 #define LOST_MS		500	/* after the connection's end, for the process's */
 #define INTERRUPT_MS	300	/* a kernel that does not say when it begins is interrupted after this */
+#define ADOPT_TYPE	"execmgr_adopt"	/* of the message with which a spare takes over: forkserver.py */
+#define TAKE_OVER_MS	2000	/* a spare that needs longer is not what it was: a new kernel is */
 #define LATE_MS		500	/* a timer this late: this process was stopped, the kernel is not to blame */
 #define LOG_MAX		4096	/* bytes of log kept */
 
-enum phase { PROBING, PREPARING, LOADING, READY, DYING, GONE };
+enum phase { PROBING, PREPARING, LOADING, ADOPTING, READY, DYING, GONE };
 
 struct request {
 	char		 id[WIRE_ID_MAX];
@@ -52,7 +54,7 @@ struct kernel {
 	struct kernel_info info;
 	bool		 heard_shell, heard_iopub;
 	struct workspace files;
-	size_t		 next_file;
+	size_t		 next_file, left_out;
 	struct request	 req;
 	struct buf	 log;
 	bool		 forked, exited;
@@ -160,8 +162,8 @@ on_deadline(uv_timer_t *timer)
 	struct kernel *k = timer->data;
 	struct buf why = BUF_INIT;
 
-	buf_printf(&why, "The kernel was not ready within %lld s (%s)", (long long)(k->conf.start_ms / 1000),
-	    kernel_phase(k));
+	buf_printf(&why, "The kernel was not ready within %lld s (%s)",
+	    (long long)((k->phase == ADOPTING ? TAKE_OVER_MS : k->conf.start_ms) / 1000), kernel_phase(k));
 	gone(k, buf_str(&why));
 	buf_release(&why);
 }
@@ -341,10 +343,11 @@ own_request_done(struct kernel *k, const struct json *reply)
 	const char *what = k->phase == LOADING ? k->files.path[k->next_file - 1] : "preparations";
 	struct buf name = BUF_INIT, value = BUF_INIT;
 	struct json status, v;
+	bool ok = reply && json_get(*reply, "status", &status) && json_equals(status, "ok");
 
 	if (!reply)
 		diag(DIAG_WARN, "kernel: %s: no reply", what);
-	else if (!json_get(*reply, "status", &status) || !json_equals(status, "ok")) {
+	else if (!ok) {
 		if (json_get(*reply, "ename", &v) && v.kind == JSON_STRING)
 			json_text(v, &name);
 		if (json_get(*reply, "evalue", &v) && v.kind == JSON_STRING)
@@ -355,6 +358,7 @@ own_request_done(struct kernel *k, const struct json *reply)
 	}
 	buf_release(&name);
 	buf_release(&value);
+	k->left_out += !ok;
 	proceed(k);
 }
 
@@ -479,7 +483,7 @@ on_kernel_info(struct kernel *k, struct json content)
 		copy_text(language, "name", k->info.language, sizeof k->info.language);
 		copy_text(language, "file_extension", k->info.extension, sizeof k->info.extension);
 	}
-	if (k->phase == PROBING)
+	if (k->phase == PROBING || (k->phase == ADOPTING && !k->forked))
 		proceed(k);
 }
 
@@ -495,10 +499,29 @@ is_reply(const struct request *q, struct json type)
 }
 
 static void
+on_adopted(struct kernel *k, struct json content)
+{
+	struct json status;
+	char text[200] = "no status";
+
+	if (json_get(content, "status", &status) && json_equals(status, "ok")) {
+		proceed(k);
+		return;
+	}
+	copy_text(content, "status", text, sizeof text);
+	diag(DIAG_WARN, "spare kernel: cannot take over: %s", text);
+	gone(k, "The spare kernel could not take over");
+}
+
+static void
 on_shell(struct kernel *k, const struct wire_msg *msg)
 {
 	if (json_equals(msg->type, "kernel_info_reply")) {
 		on_kernel_info(k, msg->content);
+		return;
+	}
+	if (k->phase == ADOPTING && json_equals(msg->type, ADOPT_TYPE "_reply")) {
+		on_adopted(k, msg->content);
 		return;
 	}
 	if (!k->req.active || k->req.has_reply || !is_reply(&k->req, msg->type) || msg->parent_id.len == 0 || !json_equals(msg->parent_id, k->req.id))
@@ -626,12 +649,23 @@ start_loading(struct kernel *k)
 		    r == -E2BIG ? "more than 1000 files" : strerror(-r));
 }
 
+static void
+ready(struct kernel *k)
+{
+	uv_timer_stop(&k->deadline);
+	uv_timer_stop(&k->pause);
+	k->phase = READY;
+	if (k->conf.is_spare && k->forked)
+		process_hide(&k->process);
+	k->conf.on_ready(k->conf.arg);
+}
+
 /* What comes next on the way to readiness. */
 static void
 proceed(struct kernel *k)
 {
 	if (k->phase == PROBING) {
-		if (k->heard_shell && k->heard_iopub)
+		if (k->heard_shell && k->heard_iopub && (!k->conf.is_spare || channels_are_connected(k->channels)))
 			prepare(k);
 		else if (k->heard_shell)
 			wait_for(k, PROBE_FAST_MS, probe);
@@ -639,12 +673,11 @@ proceed(struct kernel *k)
 	}
 	if (k->phase == PREPARING)
 		start_loading(k);
-	if (k->phase != LOADING || load_next(k))
+	if (k->phase == LOADING && load_next(k))
 		return;
 	workspace_release(&k->files);
-	uv_timer_stop(&k->deadline);
-	k->phase = READY;
-	k->conf.on_ready(k->conf.arg);
+	if (k->phase == LOADING || k->phase == ADOPTING)
+		ready(k);
 }
 
 static int
@@ -660,6 +693,7 @@ open_channels(struct kernel *k)
 	if (!k->wire)
 		return -ENOMEM;
 	conf.wire = k->wire;
+	conf.await = k->conf.is_spare;
 	conf.identity = session;
 	memcpy(conf.endpoint, k->process.endpoint, sizeof conf.endpoint);
 	return channels_new(k->conf.loop, &conf, &k->channels);
@@ -673,7 +707,7 @@ process_conf(struct kernel *k)
 	return (struct process_conf){
 		.spec = k->conf.spec, .runtime_dir = k->conf.runtime_dir, .work_base = k->conf.work_base,
 		.serial = k->conf.serial, .use_ipc = k->conf.use_ipc, .nofile = k->conf.nofile,
-		.server = k->conf.server, .arg = k, .on_forked = on_forked,
+		.server = k->conf.server, .is_spare = k->conf.is_spare, .nice = k->conf.nice, .arg = k, .on_forked = on_forked,
 	};
 }
 
@@ -695,7 +729,10 @@ on_forked(void *arg, pid_t pid)
 	k->process.ticket = 0;
 	if (k->forked)
 		process_is_there(&k->process, pid);
-	else if (process_exec(&conf, &k->process, &why) < 0) {
+	else if (k->conf.is_spare) {
+		gone(k, "The kernel could not be forked");
+		goto out;
+	} else if (process_exec(&conf, &k->process, &why) < 0) {
 		gone(k, buf_str(&why));
 		goto out;
 	}
@@ -734,6 +771,31 @@ kernel_start(const struct kernel_conf *conf, struct kernel **ret, struct buf *wh
 	uv_timer_start(&k->deadline, on_deadline, (uint64_t)conf->start_ms, 0);
 	probe(k);
 	return 0;
+}
+
+int
+kernel_take_over(struct kernel *k, const struct kernel_conf *conf)
+{
+	struct buf content = BUF_INIT;
+	int r;
+
+	if (k->phase != READY || !k->conf.is_spare)
+		return -EBUSY;
+	if (k->forked && (r = process_make_dirs(&k->process)) < 0)
+		return r;
+	if (k->conf.nice != 0 && setpriority(PRIO_PGRP, (id_t)k->process.pid, getpriority(PRIO_PROCESS, 0)) < 0)
+		return -errno;
+	k->conf = *conf;
+	k->phase = ADOPTING;
+	k->oom_kills = cause_oom_read(buf_str(&k->oom_path));	/* it was not the one that they were for */
+	buf_reset(&k->log);
+	uv_timer_start(&k->deadline, on_deadline, TAKE_OVER_MS, 0);
+	if (!k->forked) {
+		probe(k);
+		return 0;
+	}
+	buf_puts(&content, "{}");
+	return channels_send(k->channels, CHANNEL_SHELL, ADOPT_TYPE, NULL, 0, &content, NULL);
 }
 
 static void
@@ -800,6 +862,7 @@ kernel_phase(const struct kernel *k)
 	switch (k->phase) {
 	case PROBING:	return k->process.pid == 0 ? "it is not forked" : k->heard_shell ? "it answers but publishes nothing" : "it does not answer";
 	case PREPARING:	return "its preparations do not end";
+	case ADOPTING:	return "the spare does not take over";
 	case LOADING:	return k->next_file > 0 && k->files.n > 0 ? k->files.path[k->next_file - 1] : "loading files";
 	default:	return "";
 	}
@@ -821,6 +884,20 @@ static const char *
 or_null(const struct buf *b)
 {
 	return b->len > 0 ? b->data : NULL;
+}
+
+size_t
+kernel_left_out(const struct kernel *k)
+{
+	return k->left_out;
+}
+
+void
+kernel_dirs(const struct kernel *k, const char *ret[KERNEL_DIRS])
+{
+	ret[0] = or_null(&k->process.work_dir);
+	ret[1] = or_null(&k->process.private_dir);
+	ret[2] = or_null(&k->process.ipython_dir);
 }
 
 const char *

@@ -19,6 +19,8 @@
 #include "kernelspec.h"
 #include "outputs.h"
 
+#define KERNEL_DIRS 3
+
 struct kernel;
 
 struct kernel_conf {
@@ -29,7 +31,9 @@ struct kernel_conf {
 	unsigned	 serial;	/* of all starts of this executor */
 	bool		 use_ipc;
 	struct rlimit	 nofile;	/* the kernel's limit of descriptors */
-	struct forkserver *server;	/* where it is forked, if it can be */
+	struct forkserver *server;	/* where it is forked, if it can be; NULL: it is started by itself */
+	bool		 is_spare;	/* ready, it waits for kernel_take_over() */
+	int		 nice;		/* until then; 0: as this process */
 	int64_t		 start_ms;	/* until it must be ready */
 	void		*arg;
 	void	(*on_ready)(void *arg);
@@ -49,6 +53,12 @@ struct kernel_info {
 int	kernel_start(const struct kernel_conf *conf, struct kernel **ret, struct buf *why);
 /* Let go of it: its sockets and pipes are closed, the process gets SIGKILL; not yet its descendants. */
 void	kernel_free(struct kernel **k);
+
+/*
+ * A spare becomes the kernel that conf says (its callbacks, their argument, the time it has): on_ready or on_gone follows.  Nothing
+ * of another kernel's code runs any more.  0; -errno: it cannot, and is to be freed.
+ */
+int	kernel_take_over(struct kernel *k, const struct kernel_conf *conf);
 
 /* Of the process that waitpid(2) has just reaped. */
 void	kernel_exited(struct kernel *k, int wait_status);
@@ -75,6 +85,9 @@ const struct kernel_info *kernel_info(const struct kernel *k);
 const char *kernel_phase(const struct kernel *k);	/* what a start is waiting for, in words */
 const char *kernel_log(const struct kernel *k);		/* the end of what it wrote while nothing ran */
 uint64_t kernel_refused(const struct kernel *k);	/* wrong messages dropped */
+size_t	kernel_left_out(const struct kernel *k);	/* files of the workspace that raised */
+/* Its directories that are there, or about to be; NULL: fewer. */
+void	kernel_dirs(const struct kernel *k, const char *ret[KERNEL_DIRS]);
 /* Its working directory, to be removed when all its processes are gone; NULL where there is none. */
 const char *kernel_work_dir(const struct kernel *k);
 

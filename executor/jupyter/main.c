@@ -35,7 +35,7 @@
 #define ANSWERS_MS 1000		/* after the kernel's end: until the last answers must have been taken */
 
 static const char *bind_addr = "127.0.0.1", *kernel_name = "python3", *workspace = "/code", *work_dir, *scratch, *log_level = "info";
-static const char *transport = "auto", *allow_from, *fork_when = "auto", *preload;
+static const char *transport = "auto", *allow_from, *fork_when = "auto", *preload, *warm = "auto";
 static int64_t port = 8432, notify_fd = -1, max_output_bytes = 128 << 20;
 static int64_t timeout_ms = 180000, start_ms = 60000;
 static bool debug, healthcheck;
@@ -62,6 +62,8 @@ static const struct opt table[] = {
 	    0, 0, "KERNEL_FORK" },
 	{ 0, "preload", "MODULES", "modules, separated by commas, that Python kernels find loaded", OPT_STRING, &preload, 0, 0,
 	    "KERNEL_PRELOAD" },
+	{ 0, "warm-kernels", "N", "0, 1 or auto: kernels made in advance, to take over at once", OPT_STRING, &warm, 0, 0,
+	    "WARM_KERNELS" },
 	{ 0, "log-level", "LEVEL", "error, warning, info or debug", OPT_STRING, &log_level, 0, 0, "LOG_LEVEL" },
 	{ 'd', "debug", NULL, "the same as --log-level debug", OPT_FLAG, &debug, 0, 0, "DEBUG" },
 	{ 0, "notify-fd", "FD", "write a newline to FD when listening", OPT_INT, &notify_fd, 0, 65535, NULL },
@@ -75,7 +77,7 @@ static const struct opt_usage usage = {
 	.purpose = "HTTP in front of one Jupyter kernel",
 	.synopsis = "[-d] [-b ADDR] [-p PORT] [-k NAME] [--allow-from HOSTS] [--timeout SECONDS] [--start-timeout SECONDS] "
 	    "[--max-output-bytes N] [--workspace DIR] [--work-dir DIR] [--scratch DIRS] [--transport KIND] "
-	    "[--fork WHEN] [--preload MODULES] [--log-level LEVEL] [--notify-fd FD] [--healthcheck]",
+	    "[--fork WHEN] [--preload MODULES] [--warm-kernels N] [--log-level LEVEL] [--notify-fd FD] [--healthcheck]",
 	.table = table,
 };
 
@@ -357,6 +359,8 @@ main(int argc, char **argv)
 		opt_refuse(&usage, "--transport %s: must be ipc, tcp or auto", transport);
 	if (strcmp(fork_when, "auto") != 0 && strcmp(fork_when, "no") != 0)
 		opt_refuse(&usage, "--fork %s: must be auto or no", fork_when);
+	if (strcmp(warm, "auto") != 0 && strcmp(warm, "0") != 0 && strcmp(warm, "1") != 0)
+		opt_refuse(&usage, "--warm-kernels %s: must be 0, 1 or auto", warm);
 	if (uri_make_endpoint(bind_addr, (uint16_t)port, &at, &why) < 0)
 		opt_refuse(&usage, "--bind %s: %s", bind_addr, why);
 	diag_set_level(debug ? DIAG_DEBUG : level);
@@ -388,6 +392,7 @@ main(int argc, char **argv)
 		.scratch = scratch, .nofile = nofile, .workspace = workspace && *workspace ? workspace : NULL, .start_ms = start_ms,
 		.use_ipc = strcmp(transport, "ipc") == 0 || (strcmp(transport, "auto") == 0 && e.spec.is_ipykernel),
 		.no_fork = strcmp(fork_when, "no") == 0, .preload = preload,
+		.spare = strcmp(warm, "auto") == 0 ? SPARE_AUTO : strcmp(warm, "1") == 0 ? SPARE_YES : SPARE_NO,
 		.on_stopped = on_stopped, .arg = &e,
 	});
 	if (!e.runner)

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/json.h"
@@ -131,28 +132,17 @@ make_argv(const struct process_conf *conf, const struct process *l, struct words
 		words_add(argv, strdup(ipykernel[i]));
 }
 
-/* What a kernel has of its own: start-up files and settings of a former tenant must not run in this one. */
-static void
-make_own_env(const struct process *l, struct buf *ipython, struct buf *pwd)
-{
-	buf_printf(ipython, "%s/ipython", buf_str(&l->private_dir));
-	buf_puts(pwd, buf_str(&l->work_dir));
-}
-
 static void
 make_env(const struct process_conf *conf, const struct process *l, struct words *env)
 {
-	struct buf ipython = BUF_INIT, pwd = BUF_INIT, b = BUF_INIT;
+	struct buf b = BUF_INIT;
 
 	spawn_env(conf->spec, env);
-	make_own_env(l, &ipython, &pwd);
-	buf_printf(&b, "IPYTHONDIR=%s", buf_str(&ipython));
+	buf_printf(&b, "IPYTHONDIR=%s", buf_str(&l->ipython_dir));
 	words_add(env, strdup(buf_str(&b)));
 	buf_reset(&b);
-	buf_printf(&b, "PWD=%s", buf_str(&pwd));
+	buf_printf(&b, "PWD=%s", buf_str(&l->work_dir));
 	words_add(env, strdup(buf_str(&b)));
-	buf_release(&ipython);
-	buf_release(&pwd);
 	buf_release(&b);
 }
 
@@ -162,7 +152,8 @@ int
 process_exec(const struct process_conf *conf, struct process *l, struct buf *why)
 {
 	struct words argv = { 0 }, env = { 0 };
-	struct spawn_conf s = { .dir = buf_str(&l->work_dir), .nfds = 3, .nofile = conf->nofile };
+	struct spawn_conf s = { .dir = buf_str(&l->work_dir), .nfds = 3, .nofile = conf->nofile,
+	    .nice = conf->nice };
 	int null, r;
 	pid_t pid;
 
@@ -206,9 +197,6 @@ put_interpreter(const struct kernelspec *spec, struct buf *out)
 static int
 make_settings(const struct process_conf *conf, const struct process *l, struct buf *out)
 {
-	struct buf ipython = BUF_INIT, pwd = BUF_INIT;
-
-	make_own_env(l, &ipython, &pwd);
 	json_put_open(out, '{');
 	json_put_key(out, "connection");
 	json_put_raw(out, buf_str(&l->connection), l->connection.len);
@@ -219,21 +207,19 @@ make_settings(const struct process_conf *conf, const struct process *l, struct b
 	json_put_key(out, "env");
 	json_put_open(out, '{');
 	json_put_key(out, "IPYTHONDIR");
-	json_put_str(out, buf_str(&ipython));
+	json_put_str(out, buf_str(&l->ipython_dir));
 	json_put_key(out, "PWD");
-	json_put_str(out, buf_str(&pwd));
+	json_put_str(out, buf_str(&l->work_dir));
 	json_put_close(out, '}');
 	json_put_key(out, "argv");
 	put_interpreter(conf->spec, out);
 	json_put_key(out, "executor");
 	json_put_int(out, getpid());
 	json_put_key(out, "is_spare");
-	json_put_bool(out, false);
+	json_put_bool(out, conf->is_spare);
 	json_put_key(out, "nice");
-	json_put_int(out, 0);
+	json_put_int(out, conf->nice);
 	json_put_close(out, '}');
-	buf_release(&ipython);
-	buf_release(&pwd);
 	return buf_error(out);
 }
 
@@ -307,19 +293,67 @@ process_is_there(struct process *l, pid_t pid)
 	buf_release(&l->connection);		/* the key is where it is needed */
 }
 
-int
-process_start(const struct process_conf *conf, struct process *l, struct buf *why)
+void
+process_hide(struct process *l)
 {
+	for (int i = 0; i < CHANNELS; i++)
+		if (strncmp(l->endpoint[i], "ipc://", 6) == 0)
+			unlink(l->endpoint[i] + 6);
+	rmdir(buf_str(&l->private_dir));	/* is not empty where somebody put something there: it goes with the next cleaning */
+}
+
+int
+process_make_dirs(const struct process *l)
+{
+	if (mkdir(buf_str(&l->work_dir), 0700) < 0 || mkdir(buf_str(&l->ipython_dir), 0700) < 0)
+		return -errno;
+	return 0;
+}
+
+/* Names only: whoever sees a directory of a spare could put there what the spare would run. */
+static int
+name_dirs(const struct process_conf *conf, struct process *l)
+{
+	char random[33];
+	int r = wire_random(random);
+
+	buf_printf(&l->work_dir, "%s/kernel-%.12s", conf->work_base, random);
+	buf_printf(&l->ipython_dir, "%s/ipython-%.12s", conf->runtime_dir, random + 12);
+	return r;
+}
+
+static int
+choose_dirs(const struct process_conf *conf, struct process *l, struct buf *why)
+{
+	bool later = conf->is_spare && conf->server;
 	char name[24];
 	int r;
 
-	*l = (struct process){ .out = { -1, -1 }, .child_out = { -1, -1 } };
 	snprintf(name, sizeof name, "%u-", conf->serial);
-	if ((r = scratch_make(conf->work_base, "kernel-", &l->work_dir)) < 0) {
+	r = later ? name_dirs(conf, l) : scratch_make(conf->work_base, "kernel-", &l->work_dir);
+	if (r < 0) {
 		buf_printf(why, "%s: no working directory can be made: %s", conf->work_base, strerror(-r));
 		return r;
 	}
-	if ((r = scratch_make(conf->runtime_dir, name, &l->private_dir)) < 0 || (r = make_connection(conf, l)) < 0) {
+	r = scratch_make(conf->runtime_dir, name, &l->private_dir);
+	if (r == 0 && !later)
+		buf_printf(&l->ipython_dir, "%s/ipython", buf_str(&l->private_dir));
+	if (r == 0)
+		r = buf_error(&l->work_dir) < 0 ? -ENOMEM : buf_error(&l->ipython_dir);
+	if (r < 0)
+		buf_printf(why, "%s: no private directory can be made: %s", conf->runtime_dir, strerror(-r));
+	return r;
+}
+
+int
+process_start(const struct process_conf *conf, struct process *l, struct buf *why)
+{
+	int r;
+
+	*l = (struct process){ .out = { -1, -1 }, .child_out = { -1, -1 } };
+	if ((r = choose_dirs(conf, l, why)) < 0)
+		return r;
+	if ((r = make_connection(conf, l)) < 0) {
 		buf_printf(why, "%s: no connection can be made: %s", conf->runtime_dir, strerror(-r));
 		return r;
 	}
@@ -327,8 +361,12 @@ process_start(const struct process_conf *conf, struct process *l, struct buf *wh
 		buf_printf(why, "no pipes for the kernel: %s", strerror(-r));
 		return r;
 	}
-	if (conf->server && ask_to_fork(conf, l) == 0)
+	if (conf->server && (r = ask_to_fork(conf, l)) == 0)
 		return 0;
+	if (conf->server && conf->is_spare) {
+		buf_printf(why, "it cannot be forked: %s", strerror(-r));
+		return r;
+	}
 	return process_exec(conf, l, why);
 }
 
@@ -342,6 +380,7 @@ process_release(struct process *l)
 	}
 	process_is_there(l, l->pid);		/* as far as the pipes go */
 	buf_release(&l->work_dir);
+	buf_release(&l->ipython_dir);
 	buf_release(&l->private_dir);
 	buf_release(&l->connection_file);
 }

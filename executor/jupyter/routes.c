@@ -330,6 +330,10 @@ put_starts(struct buf *b, const struct runner_info *info)
 	put_member(b, "not_forked", *info->not_forked ? info->not_forked : NULL);
 	json_put_key(b, "fork_server_pid");
 	json_put_int(b, info->server_pid);
+	put_member(b, "spare", info->spare);
+	put_member(b, "no_spare", *info->spare_why ? info->spare_why : NULL);
+	json_put_key(b, "spare_pid");
+	json_put_int(b, info->spare_pid);
 }
 
 static void
@@ -354,8 +358,6 @@ do_info(struct routes *rt, struct http_req *req)
 	json_put_bool(&b, info.running);
 	json_put_key(&b, "queued");
 	json_put_int(&b, (int64_t)info.queued);
-	json_put_key(&b, "spare");		/* a warm kernel that waits to take over: there is none yet */
-	json_put_bool(&b, false);
 	json_put_key(&b, "pid");
 	json_put_int(&b, info.pid);
 	put_starts(&b, &info);

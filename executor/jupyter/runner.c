@@ -37,6 +37,9 @@ struct runner {
 	enum state	 state;
 	struct kernel	*kernel;	/* STARTING and SERVING */
 	struct forkserver *server;
+	struct spare	*spare;		/* NULL: stopping */
+	bool		 was_spare;	/* the kernel; its take-over goes on while the old one's files are removed, */
+	bool		 is_over;	/* … and is done */
 	struct cell	*running;
 	struct usage	 usage;		/* of the cell that runs */
 	struct cell	*first, **last;	/* the queue */
@@ -48,6 +51,7 @@ struct runner {
 	int64_t		 ready_ms, clear_until_ms;
 	struct buf	 why;		/* of the last failure */
 	struct buf	 old_work;	/* directory of the kernel being cleared */
+	char		*kept[KERNEL_DIRS + 2];	/* what the cleaning leaves: directories, NULL at the end */
 	uv_timer_t	 step;		/* of the state: clearing, pausing */
 	uv_timer_t	 limit;		/* of the cell that runs, or of the stop */
 	uv_timer_t	 wait;		/* of the cells that wait for a kernel */
@@ -61,6 +65,7 @@ is_clearing(const struct runner *r)
 }
 
 static void start_kernel(struct runner *r);
+static void take_spare(struct runner *r);
 static void run_next(struct runner *r);
 
 /* ---- cells ---- */
@@ -400,9 +405,15 @@ on_ready(void *arg)
 {
 	struct runner *r = arg;
 
+	if (r->state == CLEANING) {	/* not before all that the old one left is gone */
+		r->is_over = true;
+		return;
+	}
 	diag(DIAG_INFO, "kernel: ready (generation %u, process %d)", r->generation, (int)kernel_pid(r->kernel));
 	r->state = SERVING;
 	r->restarting = false;
+	if (r->spare)
+		spare_want(r->spare, kernel_left_out(r->kernel));
 	r->ready_ms = clock_mono_ms();
 	buf_reset(&r->why);
 	uv_timer_stop(&r->wait);
@@ -448,6 +459,10 @@ on_gone(void *arg, const char *why)
 		return;
 	}
 	diag(DIAG_WARN, "kernel: %s", why);
+	if (r->state == CLEANING) {	/* a spare that did not take over */
+		kernel_free(&r->kernel);
+		return;
+	}
 	if (r->running)
 		r->failures = 0;	/* the cell's doing, not the start's */
 	else
@@ -460,14 +475,26 @@ on_gone(void *arg, const char *why)
 static void
 empty_dir(const struct runner *r, const char *path)
 {
-	int err = scratch_empty(path, (const char *[]){ r->conf.runtime_dir, NULL });
+	int err = scratch_empty(path, (const char *const *)r->kept);
 
 	if (err < 0)		/* a mount point stays */
 		diag(err == -EBUSY ? DIAG_DEBUG : DIAG_WARN, "%s: cannot be emptied: %s", path, strerror(-err));
 }
 
+/* What a kernel needs is there, whatever became of it. */
+static void
+restore_dirs(const struct runner *r)
+{
+	int err;
+
+	if ((err = scratch_restore(r->conf.runtime_dir)) < 0)
+		diag(DIAG_WARN, "%s: %s", r->conf.runtime_dir, strerror(-err));
+	if ((err = scratch_restore(r->conf.work_base)) < 0)
+		diag(DIAG_WARN, "%s: %s", r->conf.work_base, strerror(-err));
+}
+
 /*
- * Nothing that a kernel left is there for the next one, and what the next one needs is, whatever became of it.
+ * Nothing that a kernel left is there for the next one, and what the next one needs is.
  * In a thread: there may be a hundred thousand files.  The loop's side leaves old_work alone meanwhile.
  */
 static void
@@ -488,12 +515,8 @@ clean(uv_work_t *work)
 			empty_dir(r, buf_str(&dir));
 	}
 	buf_release(&dir);
-	if ((err = scratch_restore(r->conf.runtime_dir)) < 0)
-		diag(DIAG_WARN, "%s: %s", r->conf.runtime_dir, strerror(-err));
-	else
-		empty_dir(r, r->conf.runtime_dir);
-	if ((err = scratch_restore(r->conf.work_base)) < 0)
-		diag(DIAG_WARN, "%s: %s", r->conf.work_base, strerror(-err));
+	empty_dir(r, r->conf.runtime_dir);
+	restore_dirs(r);		/* a working directory may have been below what was emptied */
 }
 
 static void
@@ -538,10 +561,44 @@ on_cleaned(uv_work_t *work, int status)
 
 	(void)status;
 	buf_reset(&r->old_work);
-	if (r->stopping)
+	if (r->stopping && r->spare)	/* asked for meanwhile: now it goes too, and the fork server */
+		clear_kernel(r);
+	else if (r->stopping)
 		stopped(r);
-	else
+	else if (!r->kernel)
 		go_on(r);
+	else {
+		r->state = STARTING;
+		if (r->is_over)
+			on_ready(r);
+	}
+}
+
+static void
+forget_kept(struct runner *r)
+{
+	for (size_t i = 0; r->kept[i]; i++) {
+		free(r->kept[i]);
+		r->kept[i] = NULL;
+	}
+}
+
+/* Copies: whose they are may go while they are in use. */
+static void
+note_kept(struct runner *r)
+{
+	const char *dirs[KERNEL_DIRS] = { NULL };
+	size_t n = 0;
+
+	forget_kept(r);
+	r->kept[n++] = strdup(r->conf.runtime_dir);
+	if (r->kernel)
+		kernel_dirs(r->kernel, dirs);
+	else if (r->spare)
+		spare_dirs(r->spare, dirs);
+	for (int i = 0; i < KERNEL_DIRS && r->kept[n - 1]; i++)
+		if (dirs[i])
+			r->kept[n++] = strdup(dirs[i]);
 }
 
 /* All that the old kernel started is gone, or as good as. */
@@ -549,6 +606,10 @@ static void
 cleared(struct runner *r)
 {
 	r->state = CLEANING;
+	restore_dirs(r);
+	if (!r->stopping && r->failures < 2)
+		take_spare(r);
+	note_kept(r);
 	if (uv_queue_work(r->conf.loop, &r->cleaning, clean, on_cleaned) < 0) {
 		clean(&r->cleaning);
 		on_cleaned(&r->cleaning, 0);
@@ -564,6 +625,8 @@ runner_reap(struct runner *r)
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		if (r->kernel && kernel_pid(r->kernel) == pid)
 			kernel_exited(r->kernel, status);
+		if (r->spare)
+			spare_exited(r->spare, pid, status);
 		if (r->server)
 			forkserver_exited(r->server, pid);
 	}
@@ -573,12 +636,14 @@ static void
 on_clear(uv_timer_t *timer)
 {
 	struct runner *r = timer->data;
-	pid_t spared[1];
+	pid_t spared[2];
 	size_t nspared = 0;
 	int n;
 
 	if (r->server && forkserver_pid(r->server) > 0)
 		spared[nspared++] = forkserver_pid(r->server);
+	if (r->spare && spare_pid(r->spare) > 0)
+		spared[nspared++] = spare_pid(r->spare);
 	n = proc_kill_tree(getpid(), spared, nspared);
 
 	runner_reap(r);		/* a fork bomb's zombies would leave no room for the threads and processes to come */
@@ -606,10 +671,13 @@ clear_kernel(struct runner *r)
 	if (r->kernel)
 		set_path(&r->old_work, kernel_work_dir(r->kernel));
 	kernel_free(&r->kernel);
-	if (r->stopping)
+	if (r->stopping) {
+		spare_free(&r->spare);
 		forkserver_free(&r->server);
-	else
+	} else {
+		spare_hold(r->spare);
 		forkserver_continue(r->server);
+	}
 	r->state = CLEARING;
 	r->clear_until_ms = clock_mono_ms() + CLEAR_MAX_MS;
 	on_clear(&r->step);
@@ -667,27 +735,56 @@ runner_restart(struct runner *r)
 	return true;
 }
 
-static void
-start_kernel(struct runner *r)
+/* How kernels are started; the spare too. */
+static struct kernel_conf
+kernel_conf(struct runner *r)
 {
-	struct kernel_conf conf = {
+	return (struct kernel_conf){
 		.loop = r->conf.loop, .spec = r->conf.spec, .runtime_dir = r->conf.runtime_dir,
-		.work_base = r->conf.work_base, .workspace = r->conf.workspace, .serial = ++r->serial,
+		.work_base = r->conf.work_base, .workspace = r->conf.workspace, .serial = r->serial,
 		.use_ipc = r->conf.use_ipc, .nofile = r->conf.nofile, .server = r->server, .start_ms = r->conf.start_ms,
 		.arg = r, .on_ready = on_ready,
 		.on_output = on_output, .on_bytes = on_bytes, .on_input = on_input, .on_done = on_done, .on_gone = on_gone,
 	};
+}
+
+static void
+take_spare(struct runner *r)
+{
+	struct kernel_conf conf;
+
+	r->serial++;
+	conf = kernel_conf(r);
+	r->kernel = spare_take(r->spare, &conf);
+	r->was_spare = r->kernel != NULL;
+	r->is_over = false;
+}
+
+static void
+start_kernel(struct runner *r)
+{
+	struct kernel_conf conf;
 	struct buf why = BUF_INIT;
 
 	r->state = STARTING;
+	r->serial++;
 	if (r->generation == 0)
 		r->generation = 1;
+	conf = kernel_conf(r);
+	r->was_spare = false;
 	forkserver_ensure(r->server);
 	if (kernel_start(&conf, &r->kernel, &why) < 0)
 		start_failed(r, buf_str(&why));
 	buf_release(&why);
 }
 
+static bool
+is_busy(void *arg)
+{
+	const struct runner *r = arg;
+
+	return r->running != NULL;
+}
 
 /* ---- life ---- */
 
@@ -703,7 +800,12 @@ runner_new(const struct runner_conf *conf)
 		.loop = conf->loop, .spec = conf->spec, .off = conf->no_fork, .preload = conf->preload,
 		.nofile = conf->nofile, .start_ms = conf->start_ms / 2,		/* time is left for a start without it */
 	});
-	if (!r->server) {
+	if (r->server)
+		r->spare = spare_new(&(struct spare_conf){
+			.kernel = kernel_conf(r), .wanted = conf->spare, .is_busy = is_busy, .arg = r,
+		});
+	if (!r->spare) {
+		forkserver_free(&r->server);
 		free(r);
 		return NULL;
 	}
@@ -713,6 +815,7 @@ runner_new(const struct runner_conf *conf)
 	uv_timer_init(conf->loop, &r->limit);
 	uv_timer_init(conf->loop, &r->wait);
 	r->step.data = r->limit.data = r->wait.data = r->cleaning.data = r;
+	note_kept(r);
 	clean(&r->cleaning);		/* an executor before this one may have been killed */
 	start_kernel(r);
 	return r;
@@ -759,6 +862,7 @@ runner_free(struct runner **rp)
 	usage_release(&r->usage);
 	buf_release(&r->why);
 	buf_release(&r->old_work);
+	forget_kept(r);
 	free(r);
 	*rp = NULL;
 }
@@ -804,10 +908,13 @@ runner_info(const struct runner *r, struct runner_info *ret)
 	*ret = (struct runner_info){
 		.generation = r->generation, .executions = r->executions, .queued = r->queued, .running = r->running != NULL,
 	};
+	ret->spare = r->spare ? spare_state(r->spare) : "none";
+	ret->spare_why = r->spare ? spare_why(r->spare) : "";
+	ret->spare_pid = r->spare ? spare_pid(r->spare) : 0;
 	ret->not_forked = r->server ? forkserver_why(r->server) : "";
 	ret->server_pid = r->server ? forkserver_pid(r->server) : 0;
 	if (r->kernel) {
-		ret->start = kernel_was_forked(r->kernel) ? "forked" : "cold";
+		ret->start = r->was_spare ? "spare" : kernel_was_forked(r->kernel) ? "forked" : "cold";
 		ret->kernel = kernel_info(r->kernel);
 		ret->pid = kernel_pid(r->kernel);
 		ret->refused = kernel_refused(r->kernel);

@@ -2,6 +2,8 @@
  * runner - runs cells, one at a time and in order, on a kernel that it keeps alive.
  * A kernel that dies, does not heed its time limit, or is to be restarted is replaced: first all that it started is killed, then a
  * new one starts, in a new directory; `generation` counts them.  A start that fails is tried again, with growing pauses.
+ * Where a spare is ready (spare.h) it takes over in place of a new start, when nothing of the old kernel runs any more and nothing
+ * that it left is there.
  * Cells wait for a kernel that is starting (up to the start limit); those that were queued for a kernel that is gone are
  * refused: its state, on which they rely, is gone.
  */
@@ -16,6 +18,7 @@
 #include "base/fault.h"
 #include "kernel.h"
 #include "kernelspec.h"
+#include "spare.h"
 
 #define RUNNER_QUEUE_MAX 64	/* cells waiting behind the one that runs */
 
@@ -31,6 +34,7 @@ struct runner_conf {
 	bool		 use_ipc;
 	bool		 no_fork;	/* start Python kernels like others */
 	const char	*preload;	/* modules for them; NULL: none */
+	enum spare_wanted spare;
 	struct rlimit	 nofile;	/* the kernel's limit of descriptors */
 	int64_t		 start_ms;
 	void		(*on_stopped)(void *arg);	/* after runner_stop(): nothing of the kernel is left */
@@ -73,7 +77,9 @@ struct runner_info {
 	bool		 running;
 	const struct kernel_info *kernel;	/* NULL: none; borrowed for now */
 	pid_t		 pid;		/* 0: none */
-	const char	*start;		/* how it came to be: "forked", "cold"; NULL: none */
+	const char	*start;		/* how it came to be: "spare", "forked", "cold"; NULL: none */
+	const char	*spare, *spare_why;	/* as spare.h */
+	pid_t		 spare_pid;
 	const char	*not_forked;	/* why kernels are not forked; "" where they are */
 	pid_t		 server_pid;	/* from which they are; 0: none */
 };

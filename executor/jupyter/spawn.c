@@ -6,7 +6,6 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#include "base/proc.h"
 #include "spawn.h"
 
 extern char **environ;
@@ -122,4 +121,17 @@ spawn(const struct spawn_conf *conf, pid_t *ret_pid)
 		return -errno;
 	*ret_pid = pid;
 	return 0;
+}
+
+bool
+spawn_is_unspoilt(pid_t pid, const struct rlimit *nofile, int nice)
+{
+	struct proc_terms mine, its;
+
+	if (proc_terms(getpid(), &mine) < 0 || proc_terms(pid, &its) < 0)
+		return false;
+	mine.limit[RLIMIT_NOFILE] = *nofile;
+	if (nice != 0)
+		mine.nice = nice;
+	return proc_terms_equal(&mine, &its);
 }

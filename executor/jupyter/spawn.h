@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
+#include "base/proc.h"
 #include "kernelspec.h"
 
 #define SPAWN_FDS 4
@@ -38,5 +39,7 @@ struct spawn_conf {
 
 /* 0, *ret_pid; -errno.  What fails later is told on its descriptor 2; it then exits with 127. */
 int	spawn(const struct spawn_conf *conf, pid_t *ret_pid);
+/* Does pid still run on the terms that it would have if it were spawned now?  Any process of its user can change them. */
+bool	spawn_is_unspoilt(pid_t pid, const struct rlimit *nofile, int nice);
 
 #endif

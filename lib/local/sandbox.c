@@ -8,7 +8,7 @@
 static const char *const env_names[] = {
 	"LANG", "LANGUAGE", "TZ",
 	"EXECUTION_TIMEOUT", "MAX_OUTPUT_BYTES", "KERNEL_NAME", "KERNEL_FORK", "KERNEL_PRELOAD",
-	"LOG_LEVEL",
+	"WARM_KERNELS", "LOG_LEVEL",
 	NULL
 };
 

@@ -24,7 +24,7 @@ kernelspec_of() {
 	export JUPYTER_PATH=$T/jupyter
 }
 
-@test "a kernel that is forked finds itself as one that is started by itself" {
+@test "a kernel that is forked finds itself as one that is started by itself, and so does a spare that has taken over" {
 	cat >"$T/state.py" <<-'END'
 		import atexit, ctypes, gc, json, os, resource, signal, sys
 		ip = get_ipython()
@@ -35,7 +35,8 @@ kernelspec_of() {
 		    "dirs": [os.getcwd(), ip.starting_dir, [str(d) for d in _dh], ip.ipython_dir, str(ip.db)],
 		    "profile": sorted(os.listdir(ip.profile_dir.location)),
 		    "signals": {s.name: str(signal.getsignal(s)) for s in signal.Signals}, "mask": str(signal.pthread_sigmask(0, [])),
-		    "limits": [resource.getrlimit(i) for i in range(16)], "nice": os.getpriority(0, 0), "umask": os.umask(0o22),
+		    "limits": [resource.getrlimit(i) for i in range(16)], "umask": os.umask(0o22),
+		    "nice": sorted({os.getpriority(os.PRIO_PROCESS, int(t)) for t in os.listdir("/proc/self/task")}),
 		    "leader": [os.getsid(0) == os.getpid(), os.getpgrp() == os.getpid()],
 		    "streams": [names(range(3)), sys.stdout.encoding, sys.__stdout__.encoding, sys.__stderr__.errors, sys.__stdin__.name],
 		    "main": sorted(sys.modules["__main__"].__dict__), "gc": [gc.isenabled(), gc.get_threshold()],
@@ -43,17 +44,19 @@ kernelspec_of() {
 		    "death": (lambda n: [ctypes.CDLL(None).prctl(2, ctypes.byref(n)), n.value])(ctypes.c_int())}))
 	END
 	local how
-	for how in no auto; do
-		executor --fork $how
+	for how in cold forked spare; do
+		executor --fork "$([ $how = cold ] && echo no || echo auto)" --warm-kernels "$([ $how = spare ] && echo 1 || echo 0)"
 		until_ready
-		[ "$(info start)" = "$([ $how = no ] && echo cold || echo forked)" ]
+		if [ $how = spare ]; then until_spare; again; fi
+		[ "$(info start)" = $how ]
 		[ "$(cell "import os; print(os.getppid() == $EXECUTOR)" | text)" = True ]
-		cell "$(cat "$T/state.py")" | text | sed -E 's/execmgr-[A-Za-z0-9]+/E/g; s/kernel-[A-Za-z0-9]+/K/g; s/1-[A-Za-z0-9]{6}/P/g' |
+		cell "$(cat "$T/state.py")" | text | sed -E 's/execmgr-[A-Za-z0-9]+/E/g; s/kernel-[A-Za-z0-9]+/K/g; s/[01]-[A-Za-z0-9]{6}/P/g; s/ipython-[0-9a-f]{12}/P\/ipython/g' |
 			jq '.limits[11] = 0' >"$T/$how"	# RLIMIT_SIGPENDING differs by itself
 		stop "$EXECUTOR"
 	done
-	diff "$T/no" "$T/auto"
-	[ "$(jq .dumpable "$T/auto")" = 1 ]
+	diff "$T/cold" "$T/forked"
+	diff "$T/cold" "$T/spare"
+	[ "$(jq .dumpable "$T/spare")" = 1 ]
 }
 
 @test "what is drawn by chance differs from kernel to kernel, and what else must be a process's own" {
@@ -61,9 +64,10 @@ kernelspec_of() {
 	: >"$T/lib/numpy/__init__.py"
 	echo 'def seed(): import os; global seeded; seeded = os.getpid()' >"$T/lib/numpy/random.py"
 	executor --preload random,uuid,tempfile,multiprocessing.process,numpy.random,ssl,secrets
-	for i in 1 2 3; do
+	for start in forked spare spare; do
 		until_ready
-		[ "$(info start)" = forked ]
+		[ "$(info start)" = $start ]
+		until_spare
 		cell 'import random, uuid, tempfile, multiprocessing, secrets, ssl, sys, os, threading
 print(random.random()); print(uuid.uuid4()); print(next(tempfile._get_candidate_names())); print(secrets.token_hex())
 print(multiprocessing.current_process().authkey.hex()); print(ssl.RAND_bytes(8).hex()); print(sys.modules["numpy.random"].seeded)
@@ -146,27 +150,33 @@ not_forked() {
 	until_ready
 	local old
 	old=$(info fork_server_pid)
+	until_spare
 	cell "import os; os.kill($old, 9)" >/dev/null
 	eventually 50 gone "$old"
 	[ "$(cell 'print(1)' | text)" = 1 ]
 	again
-	until_ready
+	[ "$(info 'start, .fork_server_pid')" = $'spare\n0' ]
+	[[ $(info no_spare) == 'the fork server has ended'* ]]
+	again
 	[ "$(info start)" = forked ]
 	[ "$(info fork_server_pid)" != "$old" ]
 	old=$(info fork_server_pid)
-	cell "import os, signal; os.kill($old, signal.SIGSTOP)" >/dev/null
+	until_spare
+	cell "import os, signal; os.kill($old, signal.SIGSTOP); os.kill($(info spare_pid), signal.SIGKILL)" >/dev/null
 	again
 	[ "$(info 'start, .fork_server_pid')" = $'forked\n'"$old" ]
 	[ "$(cell 'print(2)' | text)" = 2 ]
 	eventually 50 only_its_own
 }
 
-@test "fork server and kernel die with a killed executor" {
+@test "fork server, kernel and spare die with a killed executor" {
 	executor
 	until_ready
-	local server kernel
-	server=$(info fork_server_pid) kernel=$(info pid)
+	until_spare
+	local server kernel spare
+	server=$(info fork_server_pid) kernel=$(info pid) spare=$(info spare_pid)
 	kill -KILL "$EXECUTOR"
 	eventually 50 gone "$kernel"
+	eventually 50 gone "$spare"
 	eventually 50 gone "$server"
 }

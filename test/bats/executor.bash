@@ -35,6 +35,10 @@ kernelspec() {
 	export JUPYTER_PATH=$T/jupyter
 }
 
+spare_is() { [ "$(info spare)" = "$1" ]; }
+
+until_spare() { eventually 300 spare_is ready; }
+
 # Every process below PID, zombies left out.
 descendants() {
 	local p
