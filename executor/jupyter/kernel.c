@@ -205,25 +205,6 @@ on_readable(void *arg)
 
 /* ---- requests ---- */
 
-void
-kernel_format_request(struct buf *out, const char *code, size_t len, bool silent, bool store_history, bool stdin_allowed)
-{
-	json_put_open(out, '{');
-	json_put_key(out, "code");
-	json_put_raw(out, code, len);
-	json_put_key(out, "silent");
-	json_put_bool(out, silent);
-	json_put_key(out, "store_history");
-	json_put_bool(out, store_history);
-	json_put_key(out, "user_expressions");
-	json_put_raw(out, "{}", 2);
-	json_put_key(out, "allow_stdin");
-	json_put_bool(out, stdin_allowed);
-	json_put_key(out, "stop_on_error");
-	json_put_bool(out, false);
-	json_put_close(out, '}');
-}
-
 static int
 send_request(struct kernel *k, const char *question, struct buf *content, bool own)
 {
@@ -576,7 +557,7 @@ run_own(struct kernel *k, const struct buf *source)
 	struct buf code = BUF_INIT, content = BUF_INIT;
 
 	json_put_string(&code, buf_str(source), source->len);
-	kernel_format_request(&content, buf_str(&code), code.len, true, false, false);
+	wire_put_execute(&content, buf_str(&code), code.len, true, false, false);
 	if (buf_error(source) < 0 || buf_error(&code) < 0 || send_request(k, NULL, &content, true) < 0)
 		gone(k, "The kernel could not be prepared: out of memory");
 	buf_release(&code);

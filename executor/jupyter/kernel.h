@@ -91,7 +91,4 @@ void	kernel_dirs(const struct kernel *k, const char *ret[KERNEL_DIRS]);
 /* Its working directory, to be removed when all its processes are gone; NULL where there is none. */
 const char *kernel_work_dir(const struct kernel *k);
 
-/* Content of an execute_request; code is a JSON string. */
-void	kernel_format_request(struct buf *out, const char *code, size_t len, bool silent, bool store_history, bool stdin_allowed);
-
 #endif

@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "request.h"
+#include "wire.h"
 
 static int
 refuse(struct buf *why, const char *sentence)
@@ -162,7 +163,7 @@ request_parse(const char *text, size_t len, const struct request_limits *limits,
 	    (r = get_on_disconnect(body, spec, why)) < 0 || (r = get_input(body, spec, why)) < 0)
 		return r;
 	if ((r = clean_code(&code, &clean)) == 0)
-		kernel_format_request(&spec->request, code.p, code.len, silent, !silent, spec->has_input || spec->asks_input);
+		wire_put_execute(&spec->request, code.p, code.len, silent, !silent, spec->has_input || spec->asks_input);
 	buf_release(&clean);
 	return r < 0 ? r : buf_error(&spec->request);
 }

@@ -9,7 +9,7 @@
 #include "cell.h"
 #include "forkserver.h"
 #include "runner.h"
-#include "scratch.h"
+#include "sweep.h"
 #include "usage.h"
 
 #define STEP_MS		1000	/* between two steps after a time limit: interrupt, interrupt, replace */
@@ -50,12 +50,10 @@ struct runner {
 	bool		 stopping;
 	int64_t		 ready_ms, clear_until_ms;
 	struct buf	 why;		/* of the last failure */
-	struct buf	 old_work;	/* directory of the kernel being cleared */
-	char		*kept[KERNEL_DIRS + 2];	/* what the cleaning leaves: directories, NULL at the end */
+	struct sweep	 sweep;		/* of what the kernel being cleared has left */
 	uv_timer_t	 step;		/* of the state: clearing, pausing */
 	uv_timer_t	 limit;		/* of the cell that runs, or of the stop */
 	uv_timer_t	 wait;		/* of the cells that wait for a kernel */
-	uv_work_t	 cleaning;
 };
 
 static bool
@@ -473,53 +471,6 @@ on_gone(void *arg, const char *why)
 /* ---- replacing it ---- */
 
 static void
-empty_dir(const struct runner *r, const char *path)
-{
-	int err = scratch_empty(path, (const char *const *)r->kept);
-
-	if (err < 0)		/* a mount point stays */
-		diag(err == -EBUSY ? DIAG_DEBUG : DIAG_WARN, "%s: cannot be emptied: %s", path, strerror(-err));
-}
-
-/* What a kernel needs is there, whatever became of it. */
-static void
-restore_dirs(const struct runner *r)
-{
-	int err;
-
-	if ((err = scratch_restore(r->conf.runtime_dir)) < 0)
-		diag(DIAG_WARN, "%s: %s", r->conf.runtime_dir, strerror(-err));
-	if ((err = scratch_restore(r->conf.work_base)) < 0)
-		diag(DIAG_WARN, "%s: %s", r->conf.work_base, strerror(-err));
-}
-
-/*
- * Nothing that a kernel left is there for the next one, and what the next one needs is.
- * In a thread: there may be a hundred thousand files.  The loop's side leaves old_work alone meanwhile.
- */
-static void
-clean(uv_work_t *work)
-{
-	struct runner *r = work->data;
-	const char *p = r->conf.scratch, *end;
-	struct buf dir = BUF_INIT;
-	int err;
-
-	if (r->old_work.len > 0 && (err = scratch_remove(buf_str(&r->old_work))) < 0)
-		diag(DIAG_WARN, "%s: cannot be removed: %s", buf_str(&r->old_work), strerror(-err));
-	for (; p && *p; p = *end ? end + 1 : end) {
-		end = p + strcspn(p, ":");
-		buf_reset(&dir);
-		buf_add(&dir, p, (size_t)(end - p));
-		if (dir.len > 0)
-			empty_dir(r, buf_str(&dir));
-	}
-	buf_release(&dir);
-	empty_dir(r, r->conf.runtime_dir);
-	restore_dirs(r);		/* a working directory may have been below what was emptied */
-}
-
-static void
 stopped(struct runner *r)
 {
 	r->state = STOPPED;
@@ -555,12 +506,10 @@ go_on(struct runner *r)
 }
 
 static void
-on_cleaned(uv_work_t *work, int status)
+on_cleaned(void *arg)
 {
-	struct runner *r = work->data;
+	struct runner *r = arg;
 
-	(void)status;
-	buf_reset(&r->old_work);
 	if (r->stopping && r->spare)	/* asked for meanwhile: now it goes too, and the fork server */
 		clear_kernel(r);
 	else if (r->stopping)
@@ -574,46 +523,23 @@ on_cleaned(uv_work_t *work, int status)
 	}
 }
 
-static void
-forget_kept(struct runner *r)
-{
-	for (size_t i = 0; r->kept[i]; i++) {
-		free(r->kept[i]);
-		r->kept[i] = NULL;
-	}
-}
-
-/* Copies: whose they are may go while they are in use. */
-static void
-note_kept(struct runner *r)
-{
-	const char *dirs[KERNEL_DIRS] = { NULL };
-	size_t n = 0;
-
-	forget_kept(r);
-	r->kept[n++] = strdup(r->conf.runtime_dir);
-	if (r->kernel)
-		kernel_dirs(r->kernel, dirs);
-	else if (r->spare)
-		spare_dirs(r->spare, dirs);
-	for (int i = 0; i < KERNEL_DIRS && r->kept[n - 1]; i++)
-		if (dirs[i])
-			r->kept[n++] = strdup(dirs[i]);
-}
-
 /* All that the old kernel started is gone, or as good as. */
 static void
 cleared(struct runner *r)
 {
+	const char *dirs[KERNEL_DIRS] = { NULL };
+
 	r->state = CLEANING;
-	restore_dirs(r);
+	sweep_restore(&r->sweep);
 	if (!r->stopping && r->failures < 2)
 		take_spare(r);
-	note_kept(r);
-	if (uv_queue_work(r->conf.loop, &r->cleaning, clean, on_cleaned) < 0) {
-		clean(&r->cleaning);
-		on_cleaned(&r->cleaning, 0);
-	}
+	if (r->kernel)
+		kernel_dirs(r->kernel, dirs);
+	else if (r->spare)
+		spare_dirs(r->spare, dirs);
+	for (int i = 0; i < KERNEL_DIRS; i++)
+		sweep_keep(&r->sweep, dirs[i]);
+	sweep_start(&r->sweep, r->conf.loop);
 }
 
 void
@@ -645,7 +571,6 @@ on_clear(uv_timer_t *timer)
 	if (r->spare && spare_pid(r->spare) > 0)
 		spared[nspared++] = spare_pid(r->spare);
 	n = proc_kill_tree(getpid(), spared, nspared);
-
 	runner_reap(r);		/* a fork bomb's zombies would leave no room for the threads and processes to come */
 	if (n == 0 || clock_mono_ms() > r->clear_until_ms) {
 		if (n < 0)
@@ -656,20 +581,12 @@ on_clear(uv_timer_t *timer)
 	uv_timer_start(timer, on_clear, CLEAR_MS, 0);
 }
 
-static void
-set_path(struct buf *out, const char *path)
-{
-	buf_reset(out);
-	if (path)
-		buf_puts(out, path);
-}
-
 /* Let the kernel go and kill all that it started; then a new one starts, or the runner has stopped. */
 static void
 clear_kernel(struct runner *r)
 {
 	if (r->kernel)
-		set_path(&r->old_work, kernel_work_dir(r->kernel));
+		sweep_go(&r->sweep, kernel_work_dir(r->kernel));
 	kernel_free(&r->kernel);
 	if (r->stopping) {
 		spare_free(&r->spare);
@@ -814,9 +731,12 @@ runner_new(const struct runner_conf *conf)
 	uv_timer_init(conf->loop, &r->step);
 	uv_timer_init(conf->loop, &r->limit);
 	uv_timer_init(conf->loop, &r->wait);
-	r->step.data = r->limit.data = r->wait.data = r->cleaning.data = r;
-	note_kept(r);
-	clean(&r->cleaning);		/* an executor before this one may have been killed */
+	r->step.data = r->limit.data = r->wait.data = r;
+	r->sweep = (struct sweep){
+		.runtime_dir = conf->runtime_dir, .work_base = conf->work_base, .scratch = conf->scratch,
+		.arg = r, .on_done = on_cleaned,
+	};
+	sweep_now(&r->sweep);		/* an executor before this one may have been killed */
 	start_kernel(r);
 	return r;
 }
@@ -861,8 +781,7 @@ runner_free(struct runner **rp)
 		return;
 	usage_release(&r->usage);
 	buf_release(&r->why);
-	buf_release(&r->old_work);
-	forget_kept(r);
+	sweep_release(&r->sweep);
 	free(r);
 	*rp = NULL;
 }

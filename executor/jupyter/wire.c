@@ -227,6 +227,25 @@ wire_decode(struct wire *w, const struct wire_frame *frame, size_t n, struct wir
 	return 0;
 }
 
+void
+wire_put_execute(struct buf *out, const char *code, size_t len, bool silent, bool store_history, bool stdin_allowed)
+{
+	json_put_open(out, '{');
+	json_put_key(out, "code");
+	json_put_raw(out, code, len);
+	json_put_key(out, "silent");
+	json_put_bool(out, silent);
+	json_put_key(out, "store_history");
+	json_put_bool(out, store_history);
+	json_put_key(out, "user_expressions");
+	json_put_raw(out, "{}", 2);
+	json_put_key(out, "allow_stdin");
+	json_put_bool(out, stdin_allowed);
+	json_put_key(out, "stop_on_error");
+	json_put_bool(out, false);
+	json_put_close(out, '}');
+}
+
 int
 wire_random(char out[33])
 {

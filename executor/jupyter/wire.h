@@ -70,6 +70,9 @@ void	wire_out_release(struct wire_out *out);
  */
 int	wire_decode(struct wire *w, const struct wire_frame *frame, size_t n, struct wire_msg *ret);
 
+/* Content of an execute_request; code is a JSON string. */
+void	wire_put_execute(struct buf *out, const char *code, size_t len, bool silent, bool store_history, bool stdin_allowed);
+
 /* A random key or session name: 32 hexadecimal digits and a NUL.  0, -errno. */
 int	wire_random(char out[33]);
 
