@@ -1,6 +1,7 @@
 # execmgr - build, test, install.
 #   make                           commands into build/bin
 #   make check                     units, fuzz corpora, manuals, bats; the last line counts them all
+#   make bench                     figures as JSON lines, each against what it is measured by
 #   make lint                      clang-tidy and cppcheck
 #   make SANITIZE=address,undefined check      the same in build-san/
 #   make fuzz FUZZ=json SECONDS=60             libFuzzer on one target
@@ -41,6 +42,7 @@ EXEC_SRC := $(wildcard executor/jupyter/*.c)
 UNIT_SRC := $(wildcard test/unit/*.c)
 FUZZ_SRC := $(wildcard test/fuzz/*.c)
 FAKE_SRC := $(wildcard test/fake/*.c)
+BENCH_SRC := $(wildcard test/bench/*.c)
 MAN      := $(wildcard share/man/*.[0-9])
 
 LIB      := $(B)/libexecmgr.a
@@ -49,7 +51,8 @@ CMDS     := $(CMD_SRC:cmd/%.c=$(B)/bin/%) $(if $(EXEC_SRC),$(B)/bin/executor-jup
 UNITS    := $(UNIT_SRC:test/unit/%.c=$(B)/test/unit/%)
 FUZZERS  := $(FUZZ_SRC:test/fuzz/%.c=$(B)/test/fuzz/%)
 FAKES    := $(FAKE_SRC:test/fake/%.c=$(B)/test/fake/%)
-OBJ       = $(patsubst %.c,$(B)/obj/%.o,$(LIB_SRC) $(CMD_SRC) $(EXEC_SRC) $(UNIT_SRC) $(FUZZ_SRC) $(FAKE_SRC))
+BENCHES  := $(BENCH_SRC:test/bench/%.c=$(B)/test/bench/%)
+OBJ       = $(patsubst %.c,$(B)/obj/%.o,$(LIB_SRC) $(CMD_SRC) $(EXEC_SRC) $(UNIT_SRC) $(FUZZ_SRC) $(FAKE_SRC) $(BENCH_SRC))
 LIBS     := $(shell pkg-config --libs libuv) $(LLHTTP_LIBS) -lm
 
 # What each program needs beyond libuv; a program that does not call libcurl does not carry it.
@@ -101,10 +104,19 @@ $(B)/test/fuzz/%: $(B)/obj/test/fuzz/%.o $(EXEC_LIB) $(LIB)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) $(SANFLAGS) -o $@ $^ $(TEST_LIBS) $(LIBS)
 
+$(B)/test/bench/%: $(B)/obj/test/bench/%.o $(EXEC_LIB) $(LIB)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) $(SANFLAGS) -o $@ $^ $(TEST_LIBS) $(LIBS)
+
 tests: $(CMDS) $(UNITS) $(FUZZERS) $(FAKES)
 
 check: tests
 	BUILD=$(B) SANITIZE=$(SANITIZE) scripts/run-tests $(TESTS)
+
+# One JSON line for each figure; BENCH names some of test/bench, ROUNDS says how much is measured.
+BENCH = $(wildcard test/bench/*.py)
+bench: $(CMDS) $(BENCHES)
+	@for b in $(BENCH); do BUILD=$(B) $$b || exit 1; done
 
 # The target's own sources are compiled anew with clang, coverage and the sanitizers.
 fuzz:
@@ -132,6 +144,6 @@ install: all
 clean:
 	rm -rf build build-san build-fuzz
 
-.PHONY: all tests check fuzz lint install clean
+.PHONY: all tests check bench fuzz lint install clean
 .PRECIOUS: $(B)/obj/%.o
 -include $(OBJ:.o=.d)
