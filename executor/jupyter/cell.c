@@ -1,4 +1,6 @@
 /* cell - one request to run code; see cell.h. */
+#include <errno.h>
+
 #include "base/clock.h"
 #include "cell.h"
 
@@ -125,8 +127,9 @@ cell_take_reply(struct cell *c, const struct json *reply)
 		if (json_get(*reply, "execution_count", &v) && json_int(v, 0, INT64_MAX, &c->count) < 0)
 			c->count = -1;
 		failed = json_get(*reply, "status", &v) ? !json_equals(v, "ok") : failed;
-		if (failed && !outputs_has_error(c->outputs))	/* tslab tells of errors here only */
-			outputs_reply_error(c->outputs, *reply);
+		if (failed && !outputs_has_error(c->outputs) &&	/* tslab tells of errors here only, and of no name */
+		    outputs_reply_error(c->outputs, *reply) == -EBADMSG && c->ladder == 0)
+			outputs_error(c->outputs, "Error", "The kernel reported an error without a name");
 		show_payloads(c, *reply);
 	} else if (!failed && !c->interrupted && c->ladder == 0) {
 		outputs_error(c->outputs, "NoReply", "The kernel ended the request without a reply");

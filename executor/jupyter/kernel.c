@@ -15,6 +15,7 @@
 #include "process.h"
 #include "workspace.h"
 
+#define REST_MS		250	/* tslab and jslab, after an error: what they are sent within 200 ms they answer without having run it */
 #define PROBE_MS	1000	/* kernel_info is asked for again */
 #define PROBE_FAST_MS	5	/* … where shell answered and iopub has not been heard yet */
 #define NO_IDLE_MS	5000	/* after the reply, iopub quiet: idle will not come */
@@ -59,6 +60,8 @@ struct kernel {
 	struct buf	 log;
 	bool		 forked, exited;
 	bool		 held, behind, stopped;	/* see kernel_hold(); stopped: because of one of them */
+	bool		 rests;			/* see REST_MS */
+	int64_t		 rested_ms;
 	int		 wait_status;
 	struct buf	 oom_path;
 	int64_t		 oom_kills;	/* when it started */
@@ -346,7 +349,7 @@ own_request_done(struct kernel *k, const struct json *reply)
 static void
 request_done(struct kernel *k)
 {
-	struct json reply, *r = NULL;
+	struct json reply, status, *r = NULL;
 	struct json_error err;
 	struct buf text;
 
@@ -359,6 +362,8 @@ request_done(struct kernel *k)
 	if (k->req.has_reply && json_scan(buf_str(&text), text.len, 0, &reply, &err) == 0)
 		r = &reply;
 	k->req.active = false;
+	if (k->rests && r && json_get(*r, "status", &status) && !json_equals(status, "ok"))
+		k->rested_ms = (int64_t)uv_now(k->conf.loop) + REST_MS;
 	if (!k->req.own)
 		k->conf.on_done(k->conf.arg, r);
 	else if (k->phase == PREPARING || k->phase == LOADING)
@@ -458,6 +463,7 @@ on_kernel_info(struct kernel *k, struct json content)
 
 	k->heard_shell = true;
 	copy_text(content, "implementation", k->info.implementation, sizeof k->info.implementation);
+	k->rests = strcmp(k->info.implementation, "tslab") == 0 || strcmp(k->info.implementation, "jslab") == 0;
 	copy_text(content, "protocol_version", k->info.protocol, sizeof k->info.protocol);
 	snprintf(k->info.language, sizeof k->info.language, "%s", k->conf.spec->language);
 	if (json_get(content, "language_info", &language) && language.kind == JSON_OBJECT) {
@@ -638,6 +644,9 @@ ready(struct kernel *k)
 	k->phase = READY;
 	if (k->conf.is_spare && k->forked)
 		process_hide(&k->process);
+	if (!k->conf.is_spare && k->conf.work_nice > 0 &&
+	    setpriority(PRIO_PGRP, (id_t)k->process.pid, getpriority(PRIO_PROCESS, 0) + k->conf.work_nice) < 0)
+		diag(DIAG_WARN, "kernel: nice: %s", strerror(errno));
 	k->conf.on_ready(k->conf.arg);
 }
 
@@ -818,6 +827,14 @@ kernel_free(struct kernel **kp)
 }
 
 /* ---- looking ---- */
+
+int64_t
+kernel_rest_ms(const struct kernel *k)
+{
+	int64_t now = (int64_t)uv_now(k->conf.loop);
+
+	return k->rested_ms > now ? k->rested_ms - now : 0;
+}
 
 pid_t
 kernel_pid(const struct kernel *k)

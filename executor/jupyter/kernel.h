@@ -34,6 +34,7 @@ struct kernel_conf {
 	struct forkserver *server;	/* where it is forked, if it can be; NULL: it is started by itself */
 	bool		 is_spare;	/* ready, it waits for kernel_take_over() */
 	int		 nice;		/* until then; 0: as this process */
+	int		 work_nice;	/* when it is at work: above this process's */
 	int64_t		 start_ms;	/* until it must be ready */
 	void		*arg;
 	void	(*on_ready)(void *arg);
@@ -79,6 +80,8 @@ void	kernel_hold(struct kernel *k, bool hold);
 /* Answer an input request; text NULL: end of file. */
 void	kernel_input(struct kernel *k, const char *text, size_t len);
 
+/* How long it is to be left alone before it gets the next request, as some want after an error; 0: not at all. */
+int64_t	kernel_rest_ms(const struct kernel *k);
 pid_t	kernel_pid(const struct kernel *k);		/* 0: not there yet */
 bool	kernel_was_forked(const struct kernel *k);
 const struct kernel_info *kernel_info(const struct kernel *k);

@@ -37,7 +37,7 @@
 static const char *bind_addr = "127.0.0.1", *kernel_name = "python3", *workspace = "/code", *work_dir, *scratch, *log_level = "info";
 static const char *transport = "auto", *allow_from, *fork_when = "auto", *preload, *warm = "auto";
 static int64_t port = 8432, notify_fd = -1, max_output_bytes = 128 << 20;
-static int64_t timeout_ms = 180000, start_ms = 60000;
+static int64_t nice_by = 0, timeout_ms = 180000, start_ms = 60000;
 static bool debug, healthcheck;
 
 static const struct opt table[] = {
@@ -64,6 +64,7 @@ static const struct opt table[] = {
 	    "KERNEL_PRELOAD" },
 	{ 0, "warm-kernels", "N", "0, 1 or auto: kernels made in advance, to take over at once", OPT_STRING, &warm, 0, 0,
 	    "WARM_KERNELS" },
+	{ 0, "nice", "N", "how much less urgent kernels are than the executor, 0 to 19", OPT_INT, &nice_by, 0, 19, "KERNEL_NICE" },
 	{ 0, "log-level", "LEVEL", "error, warning, info or debug", OPT_STRING, &log_level, 0, 0, "LOG_LEVEL" },
 	{ 'd', "debug", NULL, "the same as --log-level debug", OPT_FLAG, &debug, 0, 0, "DEBUG" },
 	{ 0, "notify-fd", "FD", "write a newline to FD when listening", OPT_INT, &notify_fd, 0, 65535, NULL },
@@ -77,7 +78,7 @@ static const struct opt_usage usage = {
 	.purpose = "HTTP in front of one Jupyter kernel",
 	.synopsis = "[-d] [-b ADDR] [-p PORT] [-k NAME] [--allow-from HOSTS] [--timeout SECONDS] [--start-timeout SECONDS] "
 	    "[--max-output-bytes N] [--workspace DIR] [--work-dir DIR] [--scratch DIRS] [--transport KIND] "
-	    "[--fork WHEN] [--preload MODULES] [--warm-kernels N] [--log-level LEVEL] [--notify-fd FD] [--healthcheck]",
+	    "[--fork WHEN] [--preload MODULES] [--warm-kernels N] [--nice N] [--log-level LEVEL] [--notify-fd FD] [--healthcheck]",
 	.table = table,
 };
 
@@ -389,7 +390,7 @@ main(int argc, char **argv)
 	e.last_answers.data = &e;
 	e.runner = runner_new(&(struct runner_conf){
 		.loop = e.loop, .spec = &e.spec, .runtime_dir = buf_str(&e.runtime_dir), .work_base = work_dir,
-		.scratch = scratch, .nofile = nofile, .workspace = workspace && *workspace ? workspace : NULL, .start_ms = start_ms,
+		.scratch = scratch, .nofile = nofile, .nice = (int)nice_by, .workspace = workspace && *workspace ? workspace : NULL, .start_ms = start_ms,
 		.use_ipc = strcmp(transport, "ipc") == 0 || (strcmp(transport, "auto") == 0 && e.spec.is_ipykernel),
 		.no_fork = strcmp(fork_when, "no") == 0, .preload = preload,
 		.spare = strcmp(warm, "auto") == 0 ? SPARE_AUTO : strcmp(warm, "1") == 0 ? SPARE_YES : SPARE_NO,

@@ -14,6 +14,7 @@
 
 #define STEP_MS		1000	/* between two steps after a time limit: interrupt, interrupt, replace */
 #define CLEAR_MS	10	/* between two looks whether all that a kernel started is gone */
+#define BOMB_MS		500	/* what has not gone by then is a fork bomb */
 #define CLEAR_MAX_MS	5000	/* what SIGKILL has not ended by then is stuck in the system: go on without it */
 #define PAUSE_MS	1000	/* before the third start; doubled for each one that fails */
 #define PAUSE_MAX_MS	30000
@@ -51,7 +52,7 @@ struct runner {
 	int64_t		 ready_ms, clear_until_ms;
 	struct buf	 why;		/* of the last failure */
 	struct sweep	 sweep;		/* of what the kernel being cleared has left */
-	uv_timer_t	 step;		/* of the state: clearing, pausing */
+	uv_timer_t	 step;		/* of the state: clearing, pausing, a kernel that rests */
 	uv_timer_t	 limit;		/* of the cell that runs, or of the stop */
 	uv_timer_t	 wait;		/* of the cells that wait for a kernel */
 };
@@ -198,11 +199,24 @@ on_limit(uv_timer_t *timer)
 }
 
 static void
+on_rested(uv_timer_t *timer)
+{
+	run_next(timer->data);
+}
+
+static void
 run_next(struct runner *r)
 {
+	int64_t rest_ms;
 	struct cell *c;
 
-	if (r->state != SERVING || r->running || r->stopping || (c = dequeue(r)) == NULL)
+	if (r->state != SERVING || r->running || r->stopping)
+		return;
+	if (r->first && (rest_ms = kernel_rest_ms(r->kernel)) > 0) {
+		uv_timer_start(&r->step, on_rested, (uint64_t)rest_ms, 0);
+		return;
+	}
+	if ((c = dequeue(r)) == NULL)
 		return;
 	r->running = c;
 	c->started_ns = clock_mono_ns();
@@ -558,6 +572,18 @@ runner_reap(struct runner *r)
 	}
 }
 
+/*
+ * A fork bomb may run ahead of whoever looks for its processes one by one.  The first process of a container is alone with what it
+ * started: one call ends it all, the spare too.  Otherwise as proc_kill_tree().
+ */
+static int
+kill_all(void)
+{
+	if (getpid() != 1)
+		return proc_kill_tree(getpid(), NULL, 0);
+	return kill(-1, SIGKILL) == 0 ? -EBUSY : 0;	/* ESRCH: nobody is left, but for zombies */
+}
+
 static void
 on_clear(uv_timer_t *timer)
 {
@@ -570,7 +596,8 @@ on_clear(uv_timer_t *timer)
 		spared[nspared++] = forkserver_pid(r->server);
 	if (r->spare && spare_pid(r->spare) > 0)
 		spared[nspared++] = spare_pid(r->spare);
-	n = proc_kill_tree(getpid(), spared, nspared);
+	n = clock_mono_ms() > r->clear_until_ms - CLEAR_MAX_MS + BOMB_MS ? kill_all()
+	    : proc_kill_tree(getpid(), spared, nspared);
 	runner_reap(r);		/* a fork bomb's zombies would leave no room for the threads and processes to come */
 	if (n == 0 || clock_mono_ms() > r->clear_until_ms) {
 		if (n < 0)
@@ -659,7 +686,7 @@ kernel_conf(struct runner *r)
 	return (struct kernel_conf){
 		.loop = r->conf.loop, .spec = r->conf.spec, .runtime_dir = r->conf.runtime_dir,
 		.work_base = r->conf.work_base, .workspace = r->conf.workspace, .serial = r->serial,
-		.use_ipc = r->conf.use_ipc, .nofile = r->conf.nofile, .server = r->server, .start_ms = r->conf.start_ms,
+		.use_ipc = r->conf.use_ipc, .nofile = r->conf.nofile, .work_nice = r->conf.nice, .server = r->server, .start_ms = r->conf.start_ms,
 		.arg = r, .on_ready = on_ready,
 		.on_output = on_output, .on_bytes = on_bytes, .on_input = on_input, .on_done = on_done, .on_gone = on_gone,
 	};

@@ -36,6 +36,7 @@ struct runner_conf {
 	const char	*preload;	/* modules for them; NULL: none */
 	enum spare_wanted spare;
 	struct rlimit	 nofile;	/* the kernel's limit of descriptors */
+	int		 nice;		/* of kernels at work, above this process's */
 	int64_t		 start_ms;
 	void		(*on_stopped)(void *arg);	/* after runner_stop(): nothing of the kernel is left */
 	void		*arg;

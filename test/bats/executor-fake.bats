@@ -101,8 +101,11 @@ took_less_than() { jq -e ".duration_ms < $1" >/dev/null; }
 	[ "$(cell ok | jq -r '.status, .generation')" = $'ok\n'$((n + 3)) ]
 }
 
-# lines WORD [MEMBERS] - a streamed answer.
-lines() { curl -sN --max-time 60 -H 'Accept: application/x-ndjson' --data "{\"code\":\"$1\"${2:+, $2}}" "$URL/execute"; }
+# lines WORD [MEMBERS] - a streamed answer, without the keepalives that it has on a slow machine.
+lines() {
+	curl -sN --max-time 60 -H 'Accept: application/x-ndjson' --data "{\"code\":\"$1\"${2:+, $2}}" "$URL/execute" |
+		grep -v '^{"type":"keepalive"}$'
+}
 
 @test "streams of such kernels end as their answers do" {
 	[ "$(lines late-idle | jq -rj '.text // .status')" = $'out\nlate\nok' ]
@@ -289,4 +292,27 @@ dead() { [ "$(curl -s "$URL/ready" | jq -r .reason)" = kernel_dead ]; }
 		eventually 100 test -S "$T/$i"
 		[ "$(curl -s --max-time 30 --unix-socket "$T/$i" --data '{"code":"ok"}' http://x/execute | jq -r .status)" = ok ]
 	done
+}
+
+@test "an error that a kernel tells without a name is an error item all the same" {
+	kernelspec fake ok
+	executor -k fake
+	until_ready
+	run -0 cell nameless-error
+	[ "$(jq -r '.status, (.outputs[-1] | .type, .name, .value)' <<<"$output")" = \
+		$'error\nerror\nError\nThe kernel reported an error without a name' ]
+}
+
+@test "a kernel that does not run what comes right after an error is given a moment" {
+	kernelspec fake tslab
+	executor -k fake
+	until_ready
+	for _ in 1 2 3; do
+		[ "$(cell error-in-reply | jq -r .status)" = error ]
+		[ "$(cell ok | jq -r '.status, .outputs[0].text')" = $'ok\nout' ]
+	done
+	cell error-in-reply >/dev/null
+	post /restart							# while it rests
+	until_ready
+	[ "$(cell ok | jq -r .status)" = ok ]
 }

@@ -344,3 +344,16 @@ for i in range(2000): os.mkdir('d'); os.chdir('d')" | jq -e '.status == "ok"'
 	[ "$(cell "import os; print(len(os.listdir('$T/scratch')))" | text)" = 1 ]
 	[ -e "$T/other/kept" ]
 }
+
+@test "kernels are less urgent than the executor by what is asked for, and those that follow too" {
+	local own
+	KERNEL_NICE=7 executor
+	until_ready
+	own=$(ps -o ni= -p "$EXECUTOR")
+	[ "$(ps -o ni= -p "$(info pid)")" -eq $((own + 7)) ]
+	eventually 300 eval '[ "$(info spare)" != starting ]'
+	post /restart
+	until_ready
+	[ "$(ps -o ni= -p "$(info pid)")" -eq $((own + 7)) ]
+	run -64 executor-jupyter --nice 20
+}

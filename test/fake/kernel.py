@@ -2,7 +2,7 @@
 """kernel.py CONNECTION_FILE [HOW] - a Jupyter kernel that does what each cell names, well or badly.
 
 HOW is how it starts: ok, exit, mute (binds, never answers), sleep, flood (1 GB on stdout, then exits), quiet (answers, but
-publishes nothing for a second), taken (its first start ends as if a port were taken), slow (ready after 1 s), probe (exits when it is
+publishes nothing for a second), tslab (is called so and like it does not run what comes within 200 ms of an error), taken (its first start ends as if a port were taken), slow (ready after 1 s), probe (exits when it is
 first asked for its info).
 A cell's code is one word: see cell(); so is that of a question: see question().  It announces itself as "fake", its files end in .fake.
 """
@@ -132,6 +132,8 @@ def cell(word, ids, header):
     if word == "error-in-reply":
         return {"status": "error", "execution_count": count, "ename": "Oops", "evalue": "only here",
                 "traceback": ["\x1b[31mline\x1b[0m"]}, "after"
+    if word == "nameless-error":
+        return {"status": "error", "execution_count": count}, "after"
     if word == "die":
         time.sleep(0.2)         # what was printed is on its way
         os._exit(7)
@@ -211,13 +213,14 @@ def answer_info(ids, header):
         pass
     else:
         status("busy", header)
-    reply(shell, ids, "kernel_info_reply", {"status": "ok", "protocol_version": "5.3", "implementation": "fake", "banner": "",
+    reply(shell, ids, "kernel_info_reply", {"status": "ok", "protocol_version": "5.3", "implementation": "tslab" if how == "tslab" else "fake", "banner": "",
           "implementation_version": "1", "language_info": {"name": "fake", "version": "1", "file_extension": ".fake"}}, header)
     if how != "quiet" or time.time() >= born + 1:
         status("idle", header)
 
 
 born = time.time()
+failed = -1
 peer = b""
 while True:
     if how == "mute":
@@ -231,8 +234,14 @@ while True:
     if header["msg_type"] != "execute_request":
         question(content["code"].strip(), header["msg_type"][:-len("_request")], ids, header)
         continue
+    if how == "tslab" and time.monotonic() < failed + 0.2:
+        reply(shell, ids, "execute_reply", {"status": "abort"}, header)
+        status("idle", header)
+        continue
     count += 1
     result, idle = cell(content["code"].strip(), ids, header)
+    if result and result.get("status") == "error":
+        failed = time.monotonic()
     if result is not None:
         reply(shell, ids, "execute_reply", result, header)
     if idle == "late":
