@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -41,12 +42,12 @@ start(int *to, int *from)
 		close(in[1]);
 		close(out[0]);
 		while (read(in[0], &c, 1) == 1) {
-			p = malloc(64 << 20);
+			p = mmap(NULL, 64 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 			memset(p, 1, 64 << 20);
 			for (unsigned i = 0; i < 50000000; i++)
 				n += i;
 			n += (unsigned char)p[n % (64 << 20)];
-			free(p);
+			munmap(p, 64 << 20);
 			if (write(out[1], "", 1) < 0)
 				break;
 		}
