@@ -224,8 +224,8 @@ run_next(struct runner *r)
 		c->unsent = kernel_ask(r->kernel, c->spec.question, &c->spec.request) < 0;
 	else {
 		r->executions++;
-		usage_begin(&r->usage, kernel_pid(r->kernel));
 		c->unsent = kernel_execute(r->kernel, &c->spec.request) < 0;
+		usage_begin(&r->usage, kernel_pid(r->kernel));	/* while the cell is on its way */
 	}
 	if (c->unsent || !c->spec.question)	/* who asks has a limit of his own */
 		uv_timer_start(&r->limit, on_limit, c->unsent ? 0 : (uint64_t)c->spec.timeout_ms, 0);
