@@ -19,6 +19,7 @@ import os
 import signal
 import sys
 import time
+import warnings
 
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE = 1, 4
 ZMQ_IPC_FILTER_PID = 58  # zmq.h
@@ -47,7 +48,7 @@ def load(preload):
     gc.disable()
     sys.modules["debugpy"] = None       # the debugger that ipykernel would load costs a second and is not used here
     try:
-        for name in ("kernelapp", "ipkernel", "zmqshell", "iostream", "control", "parentpoller"):
+        for name in ("kernelapp", "ipkernel", "zmqshell", "debugger", "iostream", "control", "parentpoller"):
             importlib.import_module("ipykernel." + name)
     finally:
         del sys.modules["debugpy"]
@@ -63,24 +64,38 @@ def load(preload):
         raise RuntimeError("preload %s: it started threads" % ",".join(preload))
 
 
-def fork_away():
-    """Fork a process that is not this one's child.  Its pid; 0 in it."""
-    r, w = os.pipe()
-    middle = os.fork()
-    if middle == 0:
+def fork_in_the_middle(w):
+    """In the process between: fork the kernel, tell its pid, end.  Returns in the kernel only."""
+    try:
         pid = os.fork()
-        if pid == 0:
-            os.setsid()
-            os.close(r)
+    except OSError:
+        os._exit(1)
+    if pid == 0:
+        os.setsid()
+        return
+    os.write(w, b"%d" % pid)
+    os._exit(0)
+
+
+def fork_away():
+    """Fork a process that is not this one's child.  Its pid; 0 in it.  OSError, ValueError: it cannot be."""
+    r, w = os.pipe()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)     # of a preload's native threads, which know about fork
+            middle = os.fork()
+            if middle == 0:
+                fork_in_the_middle(w)
+                return 0
+        os.close(w)
+        w = -1
+        text = os.read(r, 16)
+        os.waitpid(middle, 0)
+        return int(text)
+    finally:
+        os.close(r)
+        if w >= 0:
             os.close(w)
-            return 0
-        os.write(w, b"%d" % pid)
-        os._exit(0)
-    os.close(w)
-    text = os.read(r, 16)
-    os.close(r)
-    os.waitpid(middle, 0)
-    return int(text)
 
 
 def serve(sock, preload):
@@ -178,7 +193,7 @@ def make_app(conf):
         def check_startup_dir(self, change=None):
             pass
 
-    class App(IPKernelApp):
+    class ForkedKernelApp(IPKernelApp):
         @observe("ipython_dir")
         def _ipython_dir_changed(self, change):         # would make it, and take the cwd out of sys.path
             pass
@@ -211,7 +226,9 @@ def make_app(conf):
         def log_connection_info(self):
             pass
 
-    return App.instance()
+    app = ForkedKernelApp.instance()
+    app.log.addFilter(lambda record: "debugpy_stream" not in str(record.msg))   # that it is left out is no news
+    return app
 
 
 def make_profile(shell, database):

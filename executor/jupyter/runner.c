@@ -537,15 +537,15 @@ on_cleaned(void *arg)
 	}
 }
 
-/* All that the old kernel started is gone, or as good as. */
+/* All that the old kernel started is gone; or as good as, but then nothing that it could touch is used. */
 static void
-cleared(struct runner *r)
+cleared(struct runner *r, bool all)
 {
 	const char *dirs[KERNEL_DIRS] = { NULL };
 
 	r->state = CLEANING;
 	sweep_restore(&r->sweep);
-	if (!r->stopping && r->failures < 2)
+	if (all && !r->stopping && r->failures < 2)
 		take_spare(r);
 	if (r->kernel)
 		kernel_dirs(r->kernel, dirs);
@@ -602,7 +602,7 @@ on_clear(uv_timer_t *timer)
 	if (n == 0 || clock_mono_ms() > r->clear_until_ms) {
 		if (n < 0)
 			diag(DIAG_ERROR, "kernel: processes it started do not go away");
-		cleared(r);
+		cleared(r, n == 0);
 		return;
 	}
 	uv_timer_start(timer, on_clear, CLEAR_MS, 0);

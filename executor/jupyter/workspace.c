@@ -107,8 +107,8 @@ static int
 add_dir(struct mark *m, int fd, int depth)
 {
 	DIR *dir = fdopendir(fd);
+	struct stat st = { 0 };
 	struct dirent *d;
-	struct stat st;
 	int r = 0, sub;
 
 	if (!dir) {

@@ -332,3 +332,14 @@ must_raise() {
 	EOF
 	[ "$output" = $'[]\nTrue\n1 1' ]
 }
+
+@test "a warm spare takes over in the sandbox" {
+	eventually 300 session_info_is 1 spare ready
+	run -0 cell 1 <<<"x = 1"
+	run -0 http POST "$URL/session/1/restart"
+	run -0 cell 1 <<<"import os; print('x' in globals(), os.listdir('.'), len(os.listdir('/work')))"
+	[ "$output" = "False [] 1" ]
+	session_info_is 1 start spare
+}
+
+session_info_is() { [ "$(curl -s "$URL/session/$1/info" | jq -r ".$2")" = "$3" ]; }

@@ -66,8 +66,8 @@ http_read_answer(void)
 		if (body && field)
 			need = (size_t)(body + 4 - text) + strtoul(field + 17, NULL, 10);
 	} while (need == 0 || len < need);
-	if (!strstr(body, "\"status\":\"ok\""))
-		die(body);
+	if (!body || !strstr(body, "\"status\":\"ok\""))
+		die(text);
 }
 
 static void
@@ -193,7 +193,8 @@ static double
 p50(int64_t *ns, size_t n)
 {
 	qsort(ns, n, sizeof *ns, by_size);
-	return (double)ns[n / 2] / 1000;
+	n /= 2;
+	return (double)ns[n] / 1000;
 }
 
 static void
