@@ -17,7 +17,7 @@
 struct asked {			/* a request that waits for look-ups */
 	struct allow		*allow;
 	struct http_req		*req;
-	TAILQ_ENTRY(asked)	 link;
+	STAILQ_ENTRY(asked)	 link;
 };
 
 struct allow {
@@ -26,7 +26,7 @@ struct allow {
 	int			 nhosts;
 	int64_t			 learned_ms;	/* when the last look-ups began */
 	bool			 learned;	/* they have ended */
-	TAILQ_HEAD(, asked)	 asked;
+	STAILQ_HEAD(, asked)	 asked;
 	void			(*decide)(void *arg, struct http_req *req, bool allowed);
 	void			*arg;
 };
@@ -131,10 +131,10 @@ on_settled(void *arg)
 	struct asked *q;
 
 	a->learned = true;
-	while ((q = TAILQ_FIRST(&a->asked)) != NULL) {
+	while ((q = STAILQ_FIRST(&a->asked)) != NULL) {
 		struct http_req *req = q->req;
 
-		TAILQ_REMOVE(&a->asked, q, link);
+		STAILQ_REMOVE_HEAD(&a->asked, link);
 		free(q);
 		http_req_set_data(req, NULL);
 		http_req_on_gone(req, NULL);
@@ -160,7 +160,7 @@ on_gone(struct http_req *req)
 {
 	struct asked *q = http_req_data(req);
 
-	TAILQ_REMOVE(&q->allow->asked, q, link);
+	STAILQ_REMOVE(&q->allow->asked, q, asked, link);
 	free(q);
 }
 
@@ -181,7 +181,7 @@ allow_ask(struct allow *a, struct http_req *req)
 	*q = (struct asked){ .allow = a, .req = req };
 	http_req_set_data(req, q);
 	http_req_on_gone(req, on_gone);
-	TAILQ_INSERT_TAIL(&a->asked, q, link);
+	STAILQ_INSERT_TAIL(&a->asked, q, link);
 	if (peers_are_settled(a->peers))
 		learn(a);
 }
@@ -195,7 +195,7 @@ allow_new(uv_loop_t *loop, const char *list, void (*decide)(void *arg, struct ht
 
 	if (a == NULL)
 		return -ENOMEM;
-	TAILQ_INIT(&a->asked);
+	STAILQ_INIT(&a->asked);
 	a->decide = decide;
 	a->arg = arg;
 	a->peers = peers_new(loop);

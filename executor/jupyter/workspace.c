@@ -80,16 +80,9 @@ struct mark {
 	size_t		 entries;
 };
 
-/* FNV-1a, with the entries of a directory added up: readdir(3) has no order. */
-static uint64_t
-hash(uint64_t h, const void *bytes, size_t len)
-{
-	const unsigned char *p = bytes;
-
-	for (size_t i = 0; i < len; i++)
-		h = (h ^ p[i]) * 0x100000001b3u;
-	return h;
-}
+/* FNV-1a, by words where the rest is numbers; the entries of a directory are added up: readdir(3) has no order. */
+#define FNV_BASE	0xcbf29ce484222325u
+#define FNV_PRIME	0x100000001b3u
 
 static uint64_t
 mark_of(const char *name, const struct stat *st)
@@ -99,7 +92,13 @@ mark_of(const char *name, const struct stat *st)
 		(uint64_t)st->st_ctim.tv_nsec, (uint64_t)st->st_ino, (uint64_t)st->st_dev, st->st_mode,
 	};
 
-	return hash(hash(0xcbf29ce484222325u, name, strlen(name)), what, sizeof what);
+	uint64_t h = FNV_BASE;
+
+	for (; *name != '\0'; name++)
+		h = (h ^ (unsigned char)*name) * FNV_PRIME;
+	for (size_t i = 0; i < sizeof what / sizeof *what; i++)
+		h = (h ^ what[i]) * FNV_PRIME;
+	return h;
 }
 
 /* Takes fd over. */
