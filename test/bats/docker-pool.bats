@@ -70,6 +70,13 @@ setup() { eventually 600 all_available; }
 	[ "$(printed "$a" 'import glob; print(glob.glob("/tmp/left") + glob.glob("/dev/shm/left") + glob.glob("/work/*/left"))')" = "[]" ]
 }
 
+@test "the default memory holds a kernel, its spare and a list of 50 MB" {
+	eventually 300 eval '[ "$(curl -sf "$M/session/2/info" | jq -r .spare)" = ready ]'
+	[ "$(printed 2 'x = list(range(50_000_000 // 40)); import sys; print(sys.getsizeof(x) + 32 * len(x) >= 50_000_000)')" = True ]
+	[ "$(curl -sf "$M/session/2/info" | jq -r .spare)" = ready ]
+	[ "$(docker inspect -f '{{.State.OOMKilled}} {{.RestartCount}}' executor-002)" = "false 0" ]
+}
+
 @test "mounted code is there in every kernel, and again after a restart" {
 	for i in 0 1 2 3; do [ "$(printed $i 'print(greet("you"), summary([1, 2, 3])["mean"])')" = "Hello, you! 2.0" ]; done
 	curl -sf -X POST "$M/session/0/restart"
