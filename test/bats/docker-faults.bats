@@ -85,6 +85,20 @@ start_cell() {
 	[ "$(printed 1 'print(5)')" = 5 ]
 }
 
+@test "an allocation passes over containers that do not answer, and waits for no dead one" {
+	local a b
+	docker pause executor-000 >/dev/null
+	eventually 50 eval '[ "$(container 1 ".state_age_seconds > 1.5")" = true ]'
+	a=$(allocate python)
+	b=$(allocate python)
+	[ "$a $b" = "1 2" ] || [ "$a $b" = "2 1" ]
+	run curl -s --max-time 60 -X POST "$M/allocate?type=python&wait=1"
+	[ "$(jq -r .error <<<"$output")" = none_available ]
+	docker unpause executor-000 >/dev/null
+	deallocate "$a"
+	deallocate "$b"
+}
+
 @test "a network that is taken away and given back" {
 	local net
 	net=$(docker inspect -f '{{range $k, $v := .NetworkSettings.Networks}}{{$k}}{{end}}' executor-002)
