@@ -1,7 +1,6 @@
 /*
  * limits - how much of the machine an executor gets, as the variables MEM_LIMIT, CPUS and MEM_RESERVATION say.
- *	size = digits [ "." digits ] [ ( "k" | "m" | "g" | "t" ) [ "i" ] ] [ "b" ]	in either case, powers of 1024
- * These steer the deployment and are not handed to a container.  Pure.
+ * What they hold is read by quantity.h.  These steer the deployment and are not handed to a container.  Pure.
  */
 #ifndef LIMITS_H
 #define LIMITS_H
