@@ -60,7 +60,7 @@ cause_oom_offer(pid_t pid)
 int64_t
 cause_oom_read(const char *path)
 {
-	return *path ? cgroup_oom_read(path) : -1;
+	return *path ? cgroup_read(path, CGROUP_OOM_KEY) : -1;
 }
 
 void

@@ -6,7 +6,7 @@
 
 #include "cgroup.h"
 
-#define OOM_BYTES_MAX	65536
+#define EVENTS_BYTES_MAX	65536
 
 /* Is `word` one of the comma-separated words of list[0..n)? */
 static bool
@@ -100,29 +100,29 @@ cgroup_oom_name(bool unified)
 }
 
 int64_t
-cgroup_oom_count(const char *text)
+cgroup_count(const char *text, const char *key)
 {
-	static const char key[] = "oom_kill ";
+	size_t len = strlen(key);
 	long long n;
 	char *end;
 
 	for (const char *p = text; *p; p += strcspn(p, "\n"), p += *p == '\n') {
-		if (strncmp(p, key, sizeof key - 1) != 0)
+		if (strncmp(p, key, len) != 0 || p[len] != ' ')
 			continue;
-		n = strtoll(p + sizeof key - 1, &end, 10);
-		return end > p + sizeof key - 1 && n >= 0 ? n : -1;
+		n = strtoll(p + len, &end, 10);
+		return end > p + len && n >= 0 ? n : -1;
 	}
 	return -1;
 }
 
 int64_t
-cgroup_oom_read(const char *path)
+cgroup_read(const char *path, const char *key)
 {
 	struct buf text = BUF_INIT;
 	int64_t n = -1;
 
-	if (buf_read_file(&text, path, OOM_BYTES_MAX) == 0)
-		n = cgroup_oom_count(buf_str(&text));
+	if (buf_read_file(&text, path, EVENTS_BYTES_MAX) == 0)
+		n = cgroup_count(buf_str(&text), key);
 	buf_release(&text);
 	return n;
 }

@@ -19,7 +19,8 @@ int	cgroup_dir(const char *cgroup, const char *mountinfo, const char *controller
 
 /* The file in a group's directory that counts its out-of-memory kills. */
 const char *cgroup_oom_name(bool unified);
-int64_t	cgroup_oom_count(const char *text);	/* what such a file says; -1: nothing */
-int64_t	cgroup_oom_read(const char *path);	/* the count now; -1: unknown */
+#define CGROUP_OOM_KEY	"oom_kill"		/* in both */
+int64_t	cgroup_count(const char *text, const char *key);	/* of "key 3" on a line of its own; -1: none */
+int64_t	cgroup_read(const char *path, const char *key);	/* of a file, now; -1: unknown */
 
 #endif

@@ -58,11 +58,12 @@ static void
 kills_are_counted_in_both_versions(void **state)
 {
 	(void)state;
-	assert_int_equal(cgroup_oom_count("oom_kill_disable 0\nunder_oom 0\noom_kill 3\n"), 3);
-	assert_int_equal(cgroup_oom_count("low 0\nhigh 0\nmax 12\noom 2\noom_kill 2\noom_group_kill 0\n"), 2);
-	assert_int_equal(cgroup_oom_count("oom_kill_disable 0\nunder_oom 0\n"), -1);
-	assert_int_equal(cgroup_oom_count("oom_kill x\n"), -1);
-	assert_int_equal(cgroup_oom_count(""), -1);
+	assert_int_equal(cgroup_count("oom_kill_disable 0\nunder_oom 0\noom_kill 3\n", CGROUP_OOM_KEY), 3);
+	assert_int_equal(cgroup_count("low 0\nhigh 0\nmax 12\noom 2\noom_kill 2\noom_group_kill 0\n", CGROUP_OOM_KEY), 2);
+	assert_int_equal(cgroup_count("oom_kill_disable 0\nunder_oom 0\n", CGROUP_OOM_KEY), -1);
+	assert_int_equal(cgroup_count("oom_kill x\n", CGROUP_OOM_KEY), -1);
+	assert_int_equal(cgroup_count("", CGROUP_OOM_KEY), -1);
+	assert_int_equal(cgroup_count("max 4\n", "max"), 4);		/* pids.events */
 }
 
 static void
