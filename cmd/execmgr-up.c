@@ -2,21 +2,25 @@
 #include <errno.h>
 #include <limits.h>
 #include <sys/stat.h>
+#include <sys/sysinfo.h>
 #include <unistd.h>
 
 #include "base/diag.h"
 #include "base/opt.h"
+#include "base/quantity.h"
 #include "local/find.h"
+#include "local/groups.h"
 #include "local/guard.h"
 #include "local/local.h"
 #include "local/rundir.h"
 
 #define START_DEFAULT_MS 120000		/* the executor's own limit for a kernel is 60 s */
+#define PIDS_MAX	 (1 << 22)	/* no Linux has more, proc(5): pid_max */
 
 static struct {
-	const char	*types, *sandbox;
+	const char	*types, *sandbox, *mem, *cpus;
 	struct opt_list	 executor, kernel, ro, env;
-	int64_t		 port, start_ms;
+	int64_t		 port, start_ms, pids;
 	bool		 net, probe, verbose;
 } o = { .types = "python:1", .sandbox = "bwrap", .port = 5000, .start_ms = START_DEFAULT_MS };
 
@@ -32,6 +36,9 @@ static const struct opt table[] = {
 	{ 0, "net", NULL, "let the sandbox use this machine's network", OPT_FLAG, &o.net, 0, 0, NULL },
 	{ 0, "ro", "DIR", "show DIR in the sandbox, read-only", OPT_LIST, &o.ro, 0, 0, NULL },
 	{ 'e', "env", "NAME=VALUE", "set a variable for the executors", OPT_LIST, &o.env, 0, 0, NULL },
+	{ 0, "mem", "SIZE", "memory of each executor, with all that runs in it: 512M, 1.5g", OPT_STRING, &o.mem, 0, 0, NULL },
+	{ 0, "cpus", "N", "processors' time of each: 0.5, 2", OPT_STRING, &o.cpus, 0, 0, NULL },
+	{ 0, "pids", "N", "processes and threads of each", OPT_INT, &o.pids, 1, PIDS_MAX, NULL },
 	{ 0, "start-timeout", "SECONDS", "give up when an executor is not ready in time (default 120)",
 	    OPT_SECONDS, &o.start_ms, 1000, 86400000, NULL },
 	{ 0, "probe", NULL, "only look whether the sandbox works here", OPT_FLAG, &o.probe, 0, 0, NULL },
@@ -43,8 +50,8 @@ static const struct opt_usage usage = {
 	.name = "execmgr-up",
 	.purpose = "Start a pool of executors and a manager on this machine; stop them all at the end.",
 	.synopsis = "[-v] [-t TYPES] [-p PORT] [-e NAME=VALUE] [--kernel TYPE=KERNELSPEC] [--executor CMD] "
-	    "[--sandbox KIND] [--net] [--ro DIR] [--start-timeout SECONDS] [-- CMD ...]\n"
-	    "--probe [--net] [--ro DIR]",
+	    "[--sandbox KIND] [--net] [--ro DIR] [--mem SIZE] [--cpus N] [--pids N] [--start-timeout SECONDS] [-- CMD ...]\n"
+	    "--probe [--net] [--ro DIR] [--mem SIZE] [--cpus N] [--pids N]",
 	.table = table,
 	.in_order = true,
 };
@@ -133,6 +140,43 @@ check_env(struct launch *l)
 	l->nro = o.ro.n;
 }
 
+static int64_t
+pids_there_are(void)
+{
+	struct buf text = BUF_INIT;
+	int64_t n = PIDS_MAX;
+
+	if (buf_read_file(&text, "/proc/sys/kernel/pid_max", 64) == 0) {
+		buf_truncate(&text, strcspn(buf_str(&text), "\n"));
+		if (opt_number(buf_str(&text), 1, PIDS_MAX, &n) < 0)
+			n = PIDS_MAX;
+	}
+	buf_release(&text);
+	return n;
+}
+
+/* More than the machine has bounds nothing: rather a slip than a wish. */
+static void
+check_bounds(struct bounds *b)
+{
+	int64_t bytes = (int64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE), pids = pids_there_are();
+	const char *what;
+	double cpus = 0;
+
+	if (o.mem && (what = quantity_bytes(o.mem, &b->mem_bytes)) != NULL)
+		opt_refuse(&usage, "--mem %s: %s", o.mem, what);
+	if (b->mem_bytes > bytes)
+		opt_refuse(&usage, "--mem %s: this machine has %lldM", o.mem, (long long)bytes >> 20);
+	if (o.cpus && (what = quantity_cpus(o.cpus, &cpus)) != NULL)
+		opt_refuse(&usage, "--cpus %s: %s", o.cpus, what);
+	if (cpus > get_nprocs())
+		opt_refuse(&usage, "--cpus %s: this machine has %d", o.cpus, get_nprocs());
+	b->cpu_us = (int64_t)(cpus * GROUPS_PERIOD_US);
+	if (o.pids > pids)
+		opt_refuse(&usage, "--pids %lld: this machine has %lld", (long long)o.pids, (long long)pids);
+	b->pids = o.pids;
+}
+
 static const char *
 must_find(const char *name, int ex, int (*find)(const char *, char *))
 {
@@ -189,6 +233,8 @@ int
 main(int argc, char **argv)
 {
 	struct local_conf conf = { .types = TYPES_INIT };
+	struct bounds bounds = { 0 };
+	struct groups groups;
 	char rundir[RUNDIR_MAX];
 	int first, r, ex;
 
@@ -204,6 +250,7 @@ main(int argc, char **argv)
 		diag_die(EX_CANTCREAT, "run directory: %s", strerror(-r));
 	check_types(&conf);
 	check_kernels(&conf);
+	check_bounds(&bounds);
 	check_launch(&conf.launch, rundir);
 	conf.port = (uint16_t)o.port;
 	conf.start_ms = o.start_ms;
@@ -213,7 +260,9 @@ main(int argc, char **argv)
 		conf.command = must_find(argv[first], EX_NOTFOUND, find_program);
 		conf.command_argv = argv + first;
 	}
-	ex = guard_run(rundir, o.probe ? keeper_probe : keeper, &conf);
+	groups_open(&groups, strrchr(rundir, '/') + 1, &bounds);
+	conf.launch.groups = &groups;
+	ex = guard_run(rundir, &groups, o.probe ? keeper_probe : keeper, &conf);
 	types_release(&conf.types);
 	free((void *)conf.kernel);
 	return ex;

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -17,16 +18,29 @@
 #include "local/child.h"
 #include "local/guard.h"
 
-enum step { STEP_FORK, STEP_PARENT, STEP_FDS, STEP_SESSION, STEP_STAGE, STEP_USER, STEP_CWD, STEP_EXEC };
+enum step {
+	STEP_FORK, STEP_PARENT, STEP_GROUP, STEP_FDS, STEP_SESSION, STEP_STAGE, STEP_USER, STEP_RLIMIT, STEP_CWD, STEP_EXEC
+};
 
 static const char *const step_names[] = {
-	"fork", "parent process", "descriptors", "session", "mounts", "user id", "working directory", "exec"
+	"fork", "parent process", "control group", "descriptors", "session", "mounts", "user id", "resource limit",
+	"working directory", "exec"
 };
 
 struct report {			/* what the child writes into the pipe when a step fails */
 	enum step step;
 	int	  error;
 };
+
+/* All that is started from here on is in the group, too. */
+static int
+enter_groups(const struct child_spec *spec)
+{
+	for (size_t i = 0; i < spec->nenter; i++)
+		if (write(spec->enter[i], "0", 1) < 0)
+			return -errno;
+	return 0;
+}
 
 /* Between fork and exec: our descriptors are only those wanted.  `report` is moved out of the way and kept. */
 static int
@@ -105,6 +119,18 @@ become(uid_t uid)
 	return 0;
 }
 
+static int
+set_rlimits(const struct child_spec *spec)
+{
+	for (size_t i = 0; i < spec->nrlimit; i++) {
+		struct rlimit limit = { (rlim_t)spec->rlimit[i].value, (rlim_t)spec->rlimit[i].value };
+
+		if (setrlimit((__rlimit_resource_t)spec->rlimit[i].resource, &limit) < 0)
+			return -errno;
+	}
+	return 0;
+}
+
 static void
 fail(int report, enum step step, int r)
 {
@@ -159,6 +185,8 @@ run_child(const struct child_spec *spec, pid_t parent, int report)
 	int r;
 
 	proc_reset_signals();
+	if ((r = enter_groups(spec)) < 0)
+		fail(report, STEP_GROUP, r);
 	if ((r = arrange_fds(spec, &report)) < 0)
 		fail(report, STEP_FDS, r);
 	if ((r = enter_session(spec)) < 0)
@@ -167,6 +195,8 @@ run_child(const struct child_spec *spec, pid_t parent, int report)
 		fail(report, STEP_STAGE, r);
 	if (spec->stage && (r = become(spec->stage->uid)) < 0)
 		fail(report, STEP_USER, r);
+	if ((r = set_rlimits(spec)) < 0)
+		fail(report, STEP_RLIMIT, r);
 	/* Changing the user id clears it, so it comes after; a parent that died before is seen by its pid. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != parent)
 		fail(report, STEP_PARENT, -ESRCH);

@@ -25,6 +25,11 @@ struct child_stage {
 	size_t		   n;
 };
 
+struct child_rlimit {
+	int	resource;	/* RLIMIT_… */
+	int64_t	value;		/* soft and hard */
+};
+
 struct child_spec {
 	const char	*path;		/* the program, as exec takes it */
 	char *const	*argv, *const *envp;
@@ -38,7 +43,11 @@ struct child_spec {
 	 */
 	bool		 foreground;
 	pid_t		 group;
+	const int	*enter;		/* descriptors of the control groups to be in, groups.h; NULL: ours */
+	size_t		 nenter;
 	const struct child_stage *stage;	/* NULL: none */
+	const struct child_rlimit *rlimit;	/* set after the change of the user id, which some of them count by */
+	size_t		 nrlimit;
 	bool		 minded;	/* a process between us and the program ends all that the program leaves behind */
 };
 

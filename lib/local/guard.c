@@ -150,21 +150,25 @@ start_keeper(struct front *f, int (*keeper)(void *, int, pid_t), void *arg, int 
 }
 
 int
-guard_run(const char *rundir, int (*keeper)(void *arg, int front_pipe, pid_t group), void *arg)
+guard_run(const char *rundir, struct groups *groups, int (*keeper)(void *arg, int front_pipe, pid_t pgrp), void *arg)
 {
 	struct front f = { 0 };
 	int keep_open = -1, status, r;
 
 	note_children(&f);
 	r = start_keeper(&f, keeper, arg, &keep_open);
-	if (r < 0)
+	if (r < 0) {
+		groups_remove(groups);
 		return diag_fail(EX_OSERR, "supervisor: %s", strerror(-r));
+	}
 	status = stand(&f);
 	if (guard_sweep(f.spared, f.nspared) < 0)
 		diag(DIAG_WARN, "some processes do not end, though killed");
 	r = rundir_remove(rundir);
 	if (r < 0)
 		diag(DIAG_WARN, "%s: cannot be removed: %s", rundir, strerror(-r));
+	if ((r = groups_remove(groups)) < 0)
+		diag(DIAG_WARN, "control groups cannot be removed: %s", strerror(-r));
 	close(keep_open);
 	if (WIFSIGNALED(status))
 		return diag_fail(EX_SOFTWARE, "the supervisor was killed by signal %d: all that it ran is stopped", WTERMSIG(status));

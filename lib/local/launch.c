@@ -27,6 +27,8 @@ struct plan {			/* what a start needs in memory until exec */
 	struct argv		 sources;	/* what is staged */
 	struct sandbox_bind	*bind;
 	struct child_stage	 stage;
+	size_t			 nbind;
+	int			 enter[BOUND_COUNT];	/* descriptors of its control groups */
 	struct child_spec	 spec;
 };
 
@@ -131,6 +133,8 @@ plan_release(struct plan *p)
 	free(p->bind);
 	if (p->spec.pass >= 0)
 		close(p->spec.pass);
+	for (size_t i = 0; i < p->spec.nenter; i++)
+		close(p->enter[i]);
 }
 
 /* The path under which bwrap is to look for `from`: root's child puts all but the system's own directories on a stage. */
@@ -144,30 +148,59 @@ staged(const struct launch *l, struct plan *p, const char *from)
 	return argv_error(&p->options) < 0 ? from : p->options.item[p->options.n - 1];
 }
 
+/* The last two of paths: from, at. */
+static int
+plan_bind(const struct launch *l, struct plan *p, const struct argv *paths)
+{
+	if (argv_error(paths) < 0)
+		return -ENOMEM;
+	p->bind[p->nbind++] = (struct sandbox_bind){
+		staged(l, p, paths->item[paths->n - 2]), paths->item[paths->n - 1], false
+	};
+	return 0;
+}
+
+/* Of its control groups an executor sees one file, by which it knows that a kernel died for want of memory. */
+static int
+plan_bind_events(const struct launch *l, const struct launch_slot *slot, struct plan *p, struct argv *paths)
+{
+	struct buf path = BUF_INIT;
+	int r = groups_oom_path(l->groups, slot->id, &path);
+
+	if (r == 0) {
+		argv_add(paths, buf_str(&path));
+		argv_add(paths, SANDBOX_MEMORY_EVENTS);
+		r = plan_bind(l, p, paths);
+	}
+	buf_release(&path);
+	return r == -ENOENT ? 0 : r;
+}
+
 /* All that is shown: the view, and the files made for this executor. */
 static int
 plan_binds(const struct launch *l, const struct launch_slot *slot, struct plan *p, struct argv *paths)
 {
 	static const char *const made[] = { "passwd", "group", "hosts", "nsswitch.conf" };
 	const size_t nmade = sizeof made / sizeof *made;
+	int r = 0;
 
-	p->bind = calloc(l->view.n + nmade, sizeof *p->bind);
+	p->bind = calloc(l->view.n + nmade + 1, sizeof *p->bind);
 	if (!p->bind)
 		return -ENOMEM;
-	for (size_t i = 0; i < l->view.n; i++) {
-		p->bind[i] = l->view.bind[i];
-		if (!p->bind[i].is_link)
-			p->bind[i].from = staged(l, p, p->bind[i].from);
+	for (; p->nbind < l->view.n; p->nbind++) {
+		p->bind[p->nbind] = l->view.bind[p->nbind];
+		if (!p->bind[p->nbind].is_link)
+			p->bind[p->nbind].from = staged(l, p, p->bind[p->nbind].from);
 	}
-	for (size_t i = 0; i < nmade; i++) {
+	for (size_t i = 0; r == 0 && i < nmade; i++) {
 		argv_addf(paths, "%s/etc/%s", slot->dir, made[i]);
 		argv_addf(paths, "/etc/%s", made[i]);
-		if (argv_error(paths) < 0)
-			return -ENOMEM;
-		p->bind[l->view.n + i] = (struct sandbox_bind){
-			staged(l, p, paths->item[paths->n - 2]), paths->item[paths->n - 1], false
-		};
+		r = plan_bind(l, p, paths);
 	}
+	if (r == 0)
+		r = plan_bind_events(l, slot, p, paths);
+	if (r < 0)
+		return r;
 	return argv_error(&p->options) < 0 || argv_error(&p->sources) < 0 ? -ENOMEM : 0;
 }
 
@@ -201,6 +234,8 @@ plan_sandbox(const struct launch *l, const struct launch_slot *slot, struct plan
 	struct argv paths = ARGV_INIT, stage_names, options = ARGV_INIT;
 	int r;
 
+	if (l->groups->want.mem_bytes > 0 && l->groups->want.mem_bytes / 2 < SANDBOX_TMPFS_BYTES)
+		s.tmpfs_bytes = l->groups->want.mem_bytes / 2;	/* what is in them is in its memory, too */
 	r = plan_binds(l, slot, p, &paths);
 	argv_addf(&paths, "%s/in", slot->dir);
 	if (r == 0)
@@ -208,7 +243,7 @@ plan_sandbox(const struct launch *l, const struct launch_slot *slot, struct plan
 	if (r == 0) {
 		s.socket_dir = staged(l, p, paths.item[paths.n - 1]);
 		s.bind = p->bind;
-		s.nbind = l->view.n + 4;
+		s.nbind = p->nbind;
 		s.env = &p->env;
 		r = sandbox_options(&s, &options);
 	}
@@ -232,7 +267,7 @@ plan_sandbox(const struct launch *l, const struct launch_slot *slot, struct plan
 static int
 plan_env(const struct launch *l, const struct launch_slot *slot, struct plan *p)
 {
-	struct buf text = BUF_INIT;
+	struct buf text = BUF_INIT, events = BUF_INIT;
 	int r;
 
 	r = sandbox_env(environ, l->bwrap != NULL, l->env, l->nenv, &p->env);
@@ -246,6 +281,8 @@ plan_env(const struct launch *l, const struct launch_slot *slot, struct plan *p)
 		if (text.len > 0)
 			argv_setenv(&p->env, "JUPYTER_PATH", buf_str(&text));
 		argv_setenv(&p->env, "EXECUTOR_SOCKET", SANDBOX_SOCKET_DIR "/sock");
+		if (groups_oom_path(l->groups, slot->id, &events) == 0)
+			argv_setenv(&p->env, "MEMORY_EVENTS", SANDBOX_MEMORY_EVENTS);
 	} else {
 		buf_printf(&text, "%s/work", slot->dir);
 		argv_setenv(&p->env, "WORK_DIR", buf_str(&text));
@@ -256,6 +293,7 @@ plan_env(const struct launch *l, const struct launch_slot *slot, struct plan *p)
 	}
 	r = buf_error(&text) < 0 ? -ENOMEM : argv_error(&p->env);
 	buf_release(&text);
+	buf_release(&events);
 	return r;
 }
 
@@ -274,6 +312,20 @@ plan_program(const struct launch *l, struct plan *p)
 		argv_add(&p->argv, "-b");
 		argv_addf(&p->argv, "unix:%s", argv_getenv(&p->env, "EXECUTOR_SOCKET"));
 	}
+}
+
+static int
+plan_bounds(const struct launch *l, const struct launch_slot *slot, struct plan *p)
+{
+	int n = groups_enter(l->groups, slot->id, p->enter);
+
+	if (n < 0)
+		return n;
+	p->spec.enter = p->enter;
+	p->spec.nenter = (size_t)n;
+	p->spec.rlimit = l->rlimits.item;
+	p->spec.nrlimit = l->rlimits.n;
+	return 0;
 }
 
 /* program NULL: the executor. */
@@ -322,6 +374,8 @@ launch_start(const struct launch *l, const struct launch_slot *slot, struct memb
 		return r;
 	*ret_step = "preparation";
 	r = plan_make(l, slot, NULL, &p);
+	if (r == 0)
+		r = plan_bounds(l, slot, &p);
 	if (r == 0)
 		r = member_start(m, loop, &p.spec, now_ms, ret_step);
 	plan_release(&p);
@@ -380,4 +434,10 @@ launch_probe(struct launch *l, const struct launch_slot *slot, struct buf *why)
 		r = probe_once(l, slot, why);
 	}
 	return r;
+}
+
+bool
+launch_has_own_uids(const struct launch *l)
+{
+	return l->uid != (uid_t)-1 && !l->uid_shared;
 }

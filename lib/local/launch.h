@@ -10,6 +10,8 @@
 #include <sys/types.h>
 
 #include "base/buf.h"
+#include "local/bounds.h"
+#include "local/groups.h"
 #include "local/member.h"
 #include "local/rundir.h"
 #include "local/view.h"
@@ -26,6 +28,8 @@ struct launch {				/* the same for all executors of a pool */
 	size_t		    nro;
 	const char *const  *env;	/* K=V, checked */
 	size_t		    nenv;
+	struct groups	   *groups;	/* what bounds the executors; open */
+	struct bounds_rlimits rlimits;	/* and what does where that cannot */
 	/* Found out by launch_open() and launch_probe(). */
 	struct view	    view;
 	bool		    userns_open;	/* bwrap knows no --disable-userns */
@@ -48,6 +52,7 @@ int	launch_prepare(const struct launch *l, struct launch_slot *slot);	/* its dir
  * Once it does, l->userns_open and l->uid are what works.
  */
 int	launch_probe(struct launch *l, const struct launch_slot *slot, struct buf *why);
+bool	launch_has_own_uids(const struct launch *l);	/* each executor is another user, once launch_probe() has succeeded */
 /* 0; -errno with the step that failed. */
 int	launch_start(const struct launch *l, const struct launch_slot *slot, struct member *m, uv_loop_t *loop,
 	    int64_t now_ms, const char **ret_step);

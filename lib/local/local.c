@@ -1,9 +1,7 @@
 /* local - a pool on this machine; see local.h. */
 #include <errno.h>
 #include <limits.h>
-#include <netinet/in.h>
 #include <signal.h>
-#include <sys/socket.h>
 #include <sys/sysinfo.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -15,6 +13,7 @@
 #include "local/child.h"
 #include "local/guard.h"
 #include "local/local.h"
+#include "local/port.h"
 #include "local/rundir.h"
 #include "http/http_client.h"
 
@@ -245,29 +244,6 @@ write_config(const struct local *l)
 	return r;
 }
 
-/*
- * Bind `port` (0: any) for a moment, so that a port in use is found before the kernels start, and a free one can be named.
- * Somebody may take it meanwhile: the manager says so, and another one is tried where any would do.
- */
-static int
-try_port(uint16_t port, uint16_t *ret_port)
-{
-	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(port), .sin_addr = { htonl(INADDR_LOOPBACK) } };
-	socklen_t len = sizeof a;
-	int one = 1, fd, r = 0;
-
-	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -errno;
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-	if (bind(fd, (struct sockaddr *)&a, len) < 0 || listen(fd, 1) < 0 || getsockname(fd, (struct sockaddr *)&a, &len) < 0)
-		r = -errno;
-	else
-		*ret_port = ntohs(a.sin_port);
-	close(fd);
-	return r;
-}
-
 static void
 close_notify(struct local *l)
 {
@@ -371,7 +347,7 @@ manager_ended(struct local *l, int status, int64_t now)
 	if (l->phase == STARTING) {
 		int ex = child_exit_status(status);
 
-		if (l->conf->port == 0 && ++l->port_tries < PORT_TRIES && try_port(0, &l->port) == 0)
+		if (l->conf->port == 0 && ++l->port_tries < PORT_TRIES && port_try(0, &l->port) == 0)
 			return;
 		member_say_tail(&l->manager);
 		diag(DIAG_ERROR, "the manager ended with status %d", ex);
@@ -390,6 +366,7 @@ refuse_executor(struct local *l, struct executor *e, int ex, const char *what)
 {
 	member_say_tail(&e->m);
 	diag(DIAG_ERROR, "%s: %s%s%s", e->slot.name, what, e->reason[0] ? ": " : "", e->reason);
+	bounds_say_hit(l->conf->launch.groups, e->slot.id);
 	give_up(l, ex);
 }
 
@@ -739,16 +716,19 @@ check_sandbox(struct local *l)
 static int
 set_up(struct local *l)
 {
-	const char *rundir = l->conf->launch.rundir;
-	int r = rundir_make(rundir);
+	struct launch *launch = &l->conf->launch;
+	const char *rundir = launch->rundir;
+	int r = rundir_make(rundir), ex;
 
 	if (r < 0)
 		return diag_fail(EX_CANTCREAT, "%s: %s", rundir, strerror(-r));
-	if ((r = launch_open(&l->conf->launch)) < 0)
+	if ((r = launch_open(launch)) < 0)
 		return diag_fail(EX_OSERR, "sandbox: %s", strerror(-r));
 	if ((r = make_executors(l)) < 0 || (r = write_config(l)) < 0)
 		return diag_fail(EX_CANTCREAT, "%s: %s", rundir, strerror(-r));
-	return check_sandbox(l);
+	if ((ex = bounds_add(launch->groups, l->n)) != EX_OK || (ex = check_sandbox(l)) != EX_OK)
+		return ex;
+	return bounds_choose(launch->groups, launch_has_own_uids(launch), &launch->rlimits);
 }
 
 static void
@@ -762,6 +742,7 @@ tear_down(struct local *l)
 	r = rundir_remove(rundir);
 	if (r < 0)
 		diag(DIAG_WARN, "%s: cannot be removed: %s", rundir, strerror(-r));
+	groups_remove(l->conf->launch.groups);	/* the front says if that fails */
 	launch_close(&l->conf->launch);
 	free(l->ex);
 }
@@ -778,7 +759,7 @@ local_run(struct local_conf *conf, int front_pipe, pid_t group)
 	l.at_once = 4 * get_nprocs() > 8 ? 4 * get_nprocs() : 8;
 	if ((r = open_loop(&l, front_pipe)) < 0)
 		return diag_fail(EX_OSERR, "event loop: %s", strerror(-r));
-	if ((r = try_port(conf->port, &l.port)) < 0)
+	if ((r = port_try(conf->port, &l.port)) < 0)
 		l.exit = diag_fail(EX_OSERR, "127.0.0.1 port %u: %s", conf->port, strerror(-r));
 	else
 		l.exit = set_up(&l);

@@ -22,7 +22,7 @@
 struct local_conf {
 	struct types		 types;
 	const char *const	*kernel;	/* for each type: its kernelspec, or NULL */
-	struct launch		 launch;	/* rundir, program, args, bwrap, net, ro, env filled in */
+	struct launch		 launch;	/* rundir, program, args, bwrap, net, ro, env, groups filled in */
 	const char		*serve;		/* absolute path of the manager */
 	uint16_t		 port;		/* 0: a free one */
 	int64_t			 start_ms;	/* an executor, or the manager, must be ready this long after its start */

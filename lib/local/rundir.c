@@ -9,25 +9,23 @@
 
 #include "local/rundir.h"
 
-#define NAME_CHARS	10	/* of 32 letters each: 50 bits of chance */
-
 /* The name's length counts: "/execmgr-" and the letters must fit behind the base. */
 static bool
 base_ok(const char *base)
 {
 	struct stat st;
 
-	return base && base[0] == '/' && strlen(base) + sizeof "/execmgr-" + NAME_CHARS < RUNDIR_MAX &&
+	return base && base[0] == '/' && strlen(base) + sizeof "/" RUNDIR_PREFIX + RUNDIR_CHANCE < RUNDIR_MAX &&
 	    stat(base, &st) == 0 && S_ISDIR(st.st_mode) && access(base, W_OK | X_OK) == 0;
 }
 
 int
 rundir_choose(char ret_path[static RUNDIR_MAX])
 {
-	static const char letters[] = "abcdefghijklmnopqrstuvwxyz234567";
+	static const char letters[] = RUNDIR_LETTERS;
 	const char *base = getenv("XDG_RUNTIME_DIR");
-	unsigned char chance[NAME_CHARS];
-	char name[NAME_CHARS + 1];
+	unsigned char chance[RUNDIR_CHANCE];
+	char name[RUNDIR_CHANCE + 1];
 
 	if (!base_ok(base))
 		base = "/tmp";
@@ -35,10 +33,10 @@ rundir_choose(char ret_path[static RUNDIR_MAX])
 		return -EACCES;
 	if (getrandom(chance, sizeof chance, 0) != (ssize_t)sizeof chance)
 		return -errno;
-	for (size_t i = 0; i < NAME_CHARS; i++)
+	for (size_t i = 0; i < RUNDIR_CHANCE; i++)
 		name[i] = letters[chance[i] % 32];
-	name[NAME_CHARS] = '\0';
-	snprintf(ret_path, RUNDIR_MAX, "%s/execmgr-%s", base, name);
+	name[RUNDIR_CHANCE] = '\0';
+	snprintf(ret_path, RUNDIR_MAX, "%s/" RUNDIR_PREFIX "%s", base, name);
 	return 0;
 }
 

@@ -17,6 +17,9 @@
 
 #include "base/buf.h"
 
+#define RUNDIR_PREFIX	"execmgr-"
+#define RUNDIR_CHANCE	10	/* letters that follow, each one of 32: 50 bits of chance */
+#define RUNDIR_LETTERS	"abcdefghijklmnopqrstuvwxyz234567"
 #define RUNDIR_MAX	80	/* leaves room for "/9999/in/sock" within the 107 bytes of a socket's path */
 
 /*

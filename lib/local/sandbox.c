@@ -111,10 +111,10 @@ add(struct argv *o, const char *option, const char *a, const char *b)
 }
 
 static void
-add_tmpfs(struct argv *o, const char *at)
+add_tmpfs(struct argv *o, const struct sandbox *s, const char *at)
 {
 	argv_add(o, "--size");
-	argv_addf(o, "%lld", SANDBOX_TMPFS_BYTES);
+	argv_addf(o, "%lld", s->tmpfs_bytes ? s->tmpfs_bytes : SANDBOX_TMPFS_BYTES);
 	add(o, "--tmpfs", at, NULL);
 }
 
@@ -164,10 +164,10 @@ sandbox_options(const struct sandbox *s, struct argv *ret_options)
 	add_namespaces(&o, s);
 	add(&o, "--proc", "/proc", NULL);
 	add(&o, "--dev", "/dev", NULL);
-	add_tmpfs(&o, "/dev/shm");
-	add_tmpfs(&o, "/tmp");
-	add_tmpfs(&o, SANDBOX_WORK);
-	add_tmpfs(&o, SANDBOX_RUN);
+	add_tmpfs(&o, s, "/dev/shm");
+	add_tmpfs(&o, s, "/tmp");
+	add_tmpfs(&o, s, SANDBOX_WORK);
+	add_tmpfs(&o, s, SANDBOX_RUN);
 	for (size_t i = 0; i < s->nbind; i++)
 		add(&o, s->bind[i].is_link ? "--symlink" : "--ro-bind", s->bind[i].from, s->bind[i].at);
 	add(&o, "--ro-bind", "/proc/sys", "/proc/sys");		/* root outside could write there, by its uid alone */

@@ -20,6 +20,7 @@
 #define SANDBOX_SCRATCH		"/tmp:/dev/shm:" SANDBOX_WORK ":" SANDBOX_RUN
 #define SANDBOX_BIN		"/executor/bin"
 #define SANDBOX_JUPYTER		"/executor/jupyter"
+#define SANDBOX_MEMORY_EVENTS	"/executor/memory.events"	/* of its control group: counts out-of-memory kills */
 #define SANDBOX_ID		1000		/* uid and gid inside, whoever starts it */
 #define SANDBOX_TMPFS_BYTES	(1LL << 30)	/* of each tmpfs: a cell that fills one must not fill the host's memory */
 
@@ -35,6 +36,7 @@ struct sandbox {
 	const char		  *socket_dir;	/* host directory in which the socket is to appear */
 	const struct sandbox_bind *bind;	/* in this order: a later one may lie in an earlier one */
 	size_t			   nbind;
+	long long		   tmpfs_bytes;	/* of each; 0: SANDBOX_TMPFS_BYTES */
 	bool			   net;		/* share the host's network */
 	bool			   pid1;	/* the program is made to be the first process of its PID namespace */
 	bool			   userns_open;	/* this bubblewrap cannot forbid further user namespaces */

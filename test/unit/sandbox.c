@@ -92,6 +92,7 @@ test_mounts(void **state)
 	assert_true(at(&o, "--tmpfs", "/tmp", NULL) >= 2);
 	assert_string_equal(o.item[at(&o, "--tmpfs", "/tmp", NULL) - 2], "--size");
 	assert_string_equal(o.item[at(&o, "--tmpfs", SANDBOX_WORK, NULL) - 2], "--size");
+	assert_string_equal(o.item[at(&o, "--tmpfs", SANDBOX_WORK, NULL) - 1], "1073741824");
 	assert_true(at(&o, "--remount-ro", "/dev", NULL) >= 0);
 	for (size_t i = 0; i < o.n; i++) {
 		writable += strcmp(o.item[i], "--bind") == 0 || strcmp(o.item[i], "--dev-bind") == 0;
@@ -99,6 +100,20 @@ test_mounts(void **state)
 			assert_true((int)i < root);		/* nothing can be mounted on it later */
 	}
 	assert_int_equal(writable, 1);
+	argv_release(&o);
+	argv_release(&env);
+}
+
+static void
+test_file_systems_in_memory_are_as_large_as_told(void **state)
+{
+	static const char *const at_each[] = { "/tmp", "/dev/shm", SANDBOX_WORK, SANDBOX_RUN };
+	struct sandbox s = { .tmpfs_bytes = 4096 };
+	struct argv env = ARGV_INIT, o = options(&s, &env);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof at_each / sizeof *at_each; i++)
+		assert_string_equal(o.item[at(&o, "--tmpfs", at_each[i], NULL) - 1], "4096");
 	argv_release(&o);
 	argv_release(&env);
 }
@@ -189,6 +204,7 @@ main(void)
 		cmocka_unit_test(test_closed_by_default),
 		cmocka_unit_test(test_opened_when_asked),
 		cmocka_unit_test(test_mounts),
+		cmocka_unit_test(test_file_systems_in_memory_are_as_large_as_told),
 		cmocka_unit_test(test_environment_of_the_sandbox),
 		cmocka_unit_test(test_caller_environment_is_listed),
 		cmocka_unit_test(test_given_variables_win),
