@@ -104,7 +104,7 @@ took_less_than() { jq -e ".duration_ms < $1" >/dev/null; }
 # lines WORD [MEMBERS] - a streamed answer, without the keepalives that it has on a slow machine.
 lines() {
 	curl -sN --max-time 60 -H 'Accept: application/x-ndjson' --data "{\"code\":\"$1\"${2:+, $2}}" "$URL/execute" |
-		grep -v '^{"type":"keepalive"}$'
+		grep --line-buffered -v '^{"type":"keepalive"}$'
 }
 
 @test "streams of such kernels end as their answers do" {
