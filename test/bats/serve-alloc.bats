@@ -245,7 +245,7 @@ teardown() { leave; }
 	manager
 	settle
 	post /allocate
-	script 0 '{"restart_ms":1000}'
+	script 0 '{"ready":false}'			# until it is told otherwise
 	curl -s -X POST "$M/deallocate/0" >"$T/d" 3>&- &
 	until_container 0 '.state == "restarting"'
 	[ ! -s "$T/d" ]
@@ -254,6 +254,8 @@ teardown() { leave; }
 	[ "$(curl -s "$M/session/0/ready" | jq .ready)" = false ]
 	[ "$(word POST /deallocate/0)" = "400 not_allocated" ]
 	[ "$(word POST '/allocate?wait=0')" = "503 none_available" ]
+	[ ! -s "$T/d" ]
+	script 0 '{"ready":true}'
 	wait $!
 	[ "$(cat "$T/d")" = '{"status":"deallocated","container_id":0}' ]
 	is_container 0 '.state == "available"'

@@ -222,7 +222,10 @@ refused_now() { run curl -s "$M/health"; [ "$status" = 7 ]; }
 	for s in idle[:30]:			# some ask, some only sit there
 	    s.setblocking(True)
 	    s.settimeout(20)
-	    s.sendall(b"GET /session/0/ready HTTP/1.1\r\nHost: x\r\n\r\n")
+	    try:
+	        s.sendall(b"GET /session/0/ready HTTP/1.1\r\nHost: x\r\n\r\n")
+	    except OSError:			# closed for one that has come later
+	        pass
 	ok = 0
 	for s in idle[:30]:
 	    try:
