@@ -23,6 +23,7 @@ struct kept {			/* paths that stay, with all that leads to them */
 struct names {			/* of directories moved up: none that a tenant can have used before */
 	uint32_t	 chance;
 	unsigned long	 serial;
+	long		 left;		/* entries that may be removed or moved still */
 };
 
 int
@@ -77,9 +78,10 @@ flatten(DIR *dir, int top, struct names *names, int *err)
 	struct dirent *d;
 	long n = 0;
 
-	while ((d = readdir(dir)) != NULL) {
+	while (names->left > 0 && (d = readdir(dir)) != NULL) {
 		if (is_dots(d->d_name))
 			continue;
+		names->left--;
 		if (unlinkat(dirfd(dir), d->d_name, 0) == 0 || unlinkat(dirfd(dir), d->d_name, AT_REMOVEDIR) == 0) {
 			n++;
 			continue;
@@ -191,9 +193,10 @@ pass(DIR *top, const char *path, const struct kept *kept, struct names *names, i
 	long n = 0;
 
 	rewinddir(top);
-	while ((d = readdir(top)) != NULL && names->serial < ROUNDS_MAX) {
+	while (names->left > 0 && (d = readdir(top)) != NULL && names->serial < ROUNDS_MAX) {
 		if (is_dots(d->d_name) || leads_on(kept, path, d->d_name))
 			continue;
+		names->left--;
 		if (unlinkat(dirfd(top), d->d_name, 0) == 0 || unlinkat(dirfd(top), d->d_name, AT_REMOVEDIR) == 0) {
 			n++;
 			continue;
@@ -215,14 +218,15 @@ pass(DIR *top, const char *path, const struct kept *kept, struct names *names, i
 	return n > 0;
 }
 
+/* Directory `name` of `at`, which is known as `path`.  -EAGAIN: that was as much as `most` entries. */
 static int
-empty(const char *path, const struct kept *kept)
+empty(int at, const char *name, const char *path, const struct kept *kept, long most)
 {
-	struct names names = { 0 };
+	struct names names = { .left = most };
 	DIR *top;
 	int err = 0;
 
-	top = open_below(AT_FDCWD, path);
+	top = open_below(at, name);
 	if (!top)
 		return -errno;
 	if (getrandom(&names.chance, sizeof names.chance, 0) < 0)
@@ -231,7 +235,7 @@ empty(const char *path, const struct kept *kept)
 		err = 0;
 	while (pass(top, path, kept, &names, &err) && names.serial < ROUNDS_MAX);
 	closedir(top);
-	return err;
+	return names.left > 0 ? err : -EAGAIN;
 }
 
 /* The directories between dir and the kept path below it are not removed, but what else is in them is. */
@@ -243,18 +247,18 @@ empty_between(const char *dir, const char *path, const struct kept *kept)
 
 	for (const char *p = strchr(path + strlen(dir) + 1, '/'); p && r == 0; p = strchr(p + 1, '/')) {
 		snprintf(between, sizeof between, "%.*s", (int)(p - path), path);
-		r = empty(between, kept);
+		r = empty(AT_FDCWD, between, between, kept, LONG_MAX);
 	}
 	return r;
 }
 
 /* The path by which mountinfo knows the directory; a link in the place of its last component is an error, not followed. */
 static int
-real_path(const char *path, char *ret)
+real_path(int at, const char *path, char *ret)
 {
 	char link[48];
 	ssize_t n;
-	int fd = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int fd = openat(at, path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
 	if (fd < 0)
 		return -errno;
@@ -274,7 +278,7 @@ scratch_empty(const char *path, const char *const *spared)
 {
 	struct kept kept = { NULL, 0 };
 	char dir[PATH_MAX];
-	int r = real_path(path, dir);
+	int r = real_path(AT_FDCWD, path, dir);
 
 	if (r < 0)
 		return r;
@@ -282,7 +286,7 @@ scratch_empty(const char *path, const char *const *spared)
 	for (; r == 0 && spared && *spared; spared++)
 		r = keep(&kept, *spared);
 	if (r == 0)
-		r = empty(dir, &kept);
+		r = empty(AT_FDCWD, dir, dir, &kept, LONG_MAX);
 	for (size_t i = 0; i < kept.n && r == 0; i++)
 		if (is_below(kept.path[i], dir))
 			r = empty_between(dir, kept.path[i], &kept);
@@ -296,6 +300,25 @@ scratch_remove(const char *path)
 	int r = scratch_empty(path, NULL);
 
 	if (rmdir(path) == 0 || errno == ENOENT)
+		return 0;
+	return r < 0 ? r : -errno;
+}
+
+int
+scratch_remove_at(int at, const char *name, long most)
+{
+	struct kept kept = { NULL, 0 };
+	char dir[PATH_MAX];
+	int r = real_path(at, name, dir);
+
+	if (r == 0)
+		r = keep_mounts(&kept, dir);
+	if (r == 0)
+		r = empty(at, name, dir, &kept, most);
+	kept_release(&kept);
+	if (r == -EAGAIN)
+		return r;
+	if (unlinkat(at, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
 		return 0;
 	return r < 0 ? r : -errno;
 }

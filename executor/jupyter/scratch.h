@@ -12,6 +12,8 @@
 int	scratch_make(const char *base, const char *prefix, struct buf *ret);
 /* Remove path and all below it.  0, -errno of the last thing that could not be removed. */
 int	scratch_remove(const char *path);
+/* The same with the directory `name` of `at`, as far as `most` entries go: -EAGAIN says that more is left. */
+int	scratch_remove_at(int at, const char *name, long most);
 /*
  * Remove all that is in path, but not what is `spared` (absolute paths without links, NULL after the last; or NULL), what is
  * mounted below, and the directories that lead there.  As scratch_remove().

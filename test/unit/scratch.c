@@ -287,6 +287,39 @@ a_directory_is_restored_whatever_became_of_it(void **state)
 	buf_release(&a);
 }
 
+static void
+a_tree_is_removed_a_part_at_a_time(void **state)
+{
+	struct buf a = BUF_INIT;
+	char name[32];
+	int fd, r, calls = 0;
+
+	(void)state;
+	assert_int_equal(scratch_make("/tmp", "sc", &a), 0);
+	fd = open_dir(buf_str(&a));
+	assert_int_equal(mkdirat(fd, "outside", 0700), 0);
+	touch(fd, "outside/file");
+	assert_int_equal(mkdirat(fd, "tree", 0700), 0);
+	assert_int_equal(mkdirat(fd, "tree/sub", 0700), 0);
+	assert_int_equal(symlinkat("../outside", fd, "tree/link"), 0);
+	assert_int_equal(symlinkat("outside", fd, "link"), 0);
+	for (int i = 0; i < 50; i++) {
+		snprintf(name, sizeof name, "tree/sub/%d", i);
+		touch(fd, name);
+	}
+	while ((r = scratch_remove_at(fd, "tree", 10)) == -EAGAIN)
+		assert_true(calls++ < 10);
+	assert_int_equal(r, 0);
+	assert_true(calls >= 5);
+	assert_int_equal(faccessat(fd, "tree", F_OK, 0), -1);
+	assert_true(scratch_remove_at(fd, "link", 10) < 0);
+	assert_int_equal(faccessat(fd, "outside/file", F_OK, 0), 0);
+	assert_int_equal(scratch_remove_at(fd, "tree", 10), 0);
+	close(fd);
+	assert_int_equal(scratch_remove(buf_str(&a)), 0);
+	buf_release(&a);
+}
+
 int
 main(void)
 {
@@ -300,6 +333,7 @@ main(void)
 		cmocka_unit_test(what_is_mounted_below_is_left_and_the_way_to_it),
 		cmocka_unit_test(a_directory_is_emptied_but_for_what_is_spared),
 		cmocka_unit_test(a_directory_is_restored_whatever_became_of_it),
+		cmocka_unit_test(a_tree_is_removed_a_part_at_a_time),
 	};
 
 	return cmocka_run_group_tests_name("scratch", tests, NULL, NULL);
