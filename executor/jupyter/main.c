@@ -17,6 +17,7 @@
 #include "http/http_ask.h"
 #include "http/http_server.h"
 #include "allow.h"
+#include "files.h"
 #include "kernelspec.h"
 #include "routes.h"
 #include "runner.h"
@@ -36,7 +37,7 @@
 
 static const char *bind_addr = "127.0.0.1", *kernel_name = "python3", *workspace = "/code", *work_dir, *scratch, *log_level = "info";
 static const char *transport = "auto", *allow_from, *fork_when = "auto", *preload, *warm = "auto";
-static int64_t port = 8432, notify_fd = -1, max_output_bytes = 128 << 20;
+static int64_t port = 8432, notify_fd = -1, max_output_bytes = 128 << 20, max_files_bytes = 1 << 30;
 static int64_t nice_by = 0, timeout_ms = 180000, start_ms = 60000;
 static bool debug, healthcheck;
 
@@ -52,6 +53,8 @@ static const struct opt table[] = {
 	    86400000, NULL },
 	{ 0, "max-output-bytes", "N", "most outputs that a request may ask to keep", OPT_INT, &max_output_bytes, 1,
 	    (int64_t)1 << 40, "MAX_OUTPUT_BYTES" },
+	{ 0, "max-files-bytes", "N", "largest file that a client may put into the working directory", OPT_INT, &max_files_bytes, 0,
+	    (int64_t)1 << 50, "MAX_FILES_BYTES" },
 	{ 0, "workspace", "DIR", "folder whose files each new kernel runs first", OPT_STRING, &workspace, 0, 0,
 	    "WORKSPACE_FOLDER" },
 	{ 0, "work-dir", "DIR", "where kernels' working directories are made", OPT_STRING, &work_dir, 0, 0, "WORK_DIR" },
@@ -77,7 +80,7 @@ static const struct opt_usage usage = {
 	.name = "executor-jupyter",
 	.purpose = "HTTP in front of one Jupyter kernel",
 	.synopsis = "[-d] [-b ADDR] [-p PORT] [-k NAME] [--allow-from HOSTS] [--timeout SECONDS] [--start-timeout SECONDS] "
-	    "[--max-output-bytes N] [--workspace DIR] [--work-dir DIR] [--scratch DIRS] [--transport KIND] "
+	    "[--max-output-bytes N] [--max-files-bytes N] [--workspace DIR] [--work-dir DIR] [--scratch DIRS] [--transport KIND] "
 	    "[--fork WHEN] [--preload MODULES] [--warm-kernels N] [--nice N] [--log-level LEVEL] [--notify-fd FD] [--healthcheck]",
 	.table = table,
 };
@@ -115,6 +118,14 @@ on_last_answers(uv_timer_t *timer)
 
 	if (http_server_connections(e->server) == 0 || clock_mono_ms() >= e->answers_until_ms)
 		leave(e);
+}
+
+static void
+on_files_gone(void *arg)
+{
+	struct executor *e = arg;
+
+	files_end_all(&e->routes);
 }
 
 /* The kernel is gone: answers on their way get a moment. */
@@ -371,6 +382,7 @@ main(int argc, char **argv)
 	if (notify_fd >= 0)
 		fcntl((int)notify_fd, F_SETFD, FD_CLOEXEC);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);	/* a limit on files is an error of write(2) */
 	raise_descriptors(&nofile);
 	if ((n = proc_become_subreaper()) < 0)
 		diag(DIAG_WARN, "orphans of the kernel are not seen: %s", strerror(-n));
@@ -379,7 +391,7 @@ main(int argc, char **argv)
 	start_thread(e.loop, &work);
 	e.routes = (struct routes){
 		.loop = e.loop, .spec = &e.spec, .timeout_ms = timeout_ms, .start_ms = start_ms,
-		.max_output_bytes = max_output_bytes, .started_ms = clock_mono_ms(),
+		.max_output_bytes = max_output_bytes, .max_files_bytes = max_files_bytes, .started_ms = clock_mono_ms(),
 	};
 	listen_or_die(&e, at);
 	watch_signal(&e, &e.on_child, on_child, SIGCHLD);
@@ -394,7 +406,7 @@ main(int argc, char **argv)
 		.use_ipc = strcmp(transport, "ipc") == 0 || (strcmp(transport, "auto") == 0 && e.spec.is_ipykernel),
 		.no_fork = strcmp(fork_when, "no") == 0, .preload = preload,
 		.spare = strcmp(warm, "auto") == 0 ? SPARE_AUTO : strcmp(warm, "1") == 0 ? SPARE_YES : SPARE_NO,
-		.on_stopped = on_stopped, .arg = &e,
+		.on_files_gone = on_files_gone, .on_stopped = on_stopped, .arg = &e,
 	});
 	if (!e.runner)
 		diag_die(EX_OSERR, "out of memory");

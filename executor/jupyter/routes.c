@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/version.h"
+#include "files.h"
 #include "request.h"
 #include "routes.h"
 #include "stream.h"
@@ -315,6 +316,8 @@ put_limits(struct buf *b, const struct routes *rt)
 	json_put_int(b, rt->max_output_bytes);
 	json_put_key(b, "max_body_bytes");
 	json_put_int(b, ROUTES_BODY_MAX);
+	json_put_key(b, "max_files_bytes");
+	json_put_int(b, rt->max_files_bytes);
 	json_put_key(b, "queue");
 	json_put_int(b, RUNNER_QUEUE_MAX);
 	json_put_close(b, '}');
@@ -416,6 +419,10 @@ dispatch(struct routes *rt, struct http_req *req)
 
 	if (is_cross_site(head)) {
 		http_req_fail(req, FAULT_FORBIDDEN, "Requests from other sites are refused");
+		return;
+	}
+	if (files_is_path(head->target, n)) {
+		files(rt, req);
 		return;
 	}
 	for (size_t i = 0; i < sizeof table / sizeof *table; i++) {

@@ -3,6 +3,7 @@
 #define ROUTES_H
 
 #include <stdint.h>
+#include <sys/queue.h>
 
 #include "allow.h"
 #include "http/http_server.h"
@@ -22,8 +23,11 @@ struct routes {
 	int64_t		 timeout_ms;		/* EXECUTION_TIMEOUT */
 	int64_t		 start_ms;		/* limit of a kernel's start */
 	int64_t		 max_output_bytes;	/* MAX_OUTPUT_BYTES */
+	int64_t		 max_files_bytes;	/* MAX_FILES_BYTES: of one file that is put */
 	int64_t		 started_ms;		/* monotonic */
 	size_t		 held_bytes;		/* bodies of requests on their way, see ROUTES_HELD_MAX */
+	LIST_HEAD(, transfer) transfers;	/* of files, under way … */
+	unsigned	 ntransfers;		/* … or being cleaned up after */
 };
 
 /*

@@ -1,5 +1,6 @@
 /* runner - runs cells on a kernel that it keeps alive; see runner.h. */
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -41,6 +42,7 @@ struct runner {
 	struct spare	*spare;		/* NULL: stopping */
 	bool		 was_spare;	/* the kernel; its take-over goes on while the old one's files are removed, */
 	bool		 is_over;	/* … and is done */
+	int		 work_fd;	/* SERVING: its working directory, opened before any code could change what is there; -1: none */
 	struct cell	*running;
 	struct usage	 usage;		/* of the cell that runs */
 	struct cell	*first, **last;	/* the queue */
@@ -413,6 +415,25 @@ on_done(void *arg, const struct json *reply)
 }
 
 static void
+close_work_dir(struct runner *r)
+{
+	if (r->work_fd < 0)
+		return;
+	close(r->work_fd);
+	r->work_fd = -1;
+	r->conf.on_files_gone(r->conf.arg);
+}
+
+static void
+open_work_dir(struct runner *r)
+{
+	const char *path = kernel_work_dir(r->kernel);
+
+	if (path && (r->work_fd = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) < 0)
+		diag(DIAG_WARN, "%s: its files cannot be served: %s", path, strerror(errno));
+}
+
+static void
 on_ready(void *arg)
 {
 	struct runner *r = arg;
@@ -423,6 +444,7 @@ on_ready(void *arg)
 	}
 	diag(DIAG_INFO, "kernel: ready (generation %u, process %d)", r->generation, (int)kernel_pid(r->kernel));
 	r->state = SERVING;
+	open_work_dir(r);
 	r->restarting = false;
 	if (r->spare)
 		spare_want(r->spare, kernel_left_out(r->kernel));
@@ -614,6 +636,7 @@ clear_kernel(struct runner *r)
 {
 	if (r->kernel)
 		sweep_go(&r->sweep, kernel_work_dir(r->kernel));
+	close_work_dir(r);
 	kernel_free(&r->kernel);
 	if (r->stopping) {
 		spare_free(&r->spare);
@@ -754,6 +777,7 @@ runner_new(const struct runner_conf *conf)
 		return NULL;
 	}
 	r->last = &r->first;
+	r->work_fd = -1;
 	r->usage = (struct usage)USAGE_INIT;
 	uv_timer_init(conf->loop, &r->step);
 	uv_timer_init(conf->loop, &r->limit);
@@ -819,6 +843,12 @@ bool
 runner_is_ready(const struct runner *r)
 {
 	return r->state == SERVING && !r->stopping;
+}
+
+int
+runner_work_dir(const struct runner *r)
+{
+	return runner_is_ready(r) ? r->work_fd : -1;
 }
 
 bool

@@ -38,6 +38,7 @@ struct runner_conf {
 	struct rlimit	 nofile;	/* the kernel's limit of descriptors */
 	int		 nice;		/* of kernels at work, above this process's */
 	int64_t		 start_ms;
+	void		(*on_files_gone)(void *arg);	/* runner_work_dir() is no more, and is about to be removed */
 	void		(*on_stopped)(void *arg);	/* after runner_stop(): nothing of the kernel is left */
 	void		*arg;
 };
@@ -114,6 +115,11 @@ bool	runner_is_restarting(const struct runner *r);
 const char *runner_reason(const struct runner *r);	/* why not ready: a stable word */
 const char *runner_why(const struct runner *r);		/* the same as a sentence, "" where there is nothing to tell */
 void	runner_info(const struct runner *r, struct runner_info *ret);
+/*
+ * The working directory of the kernel that serves: a descriptor (O_PATH), borrowed until on_files_gone; -1: none does.  It names the
+ * kernel's own whatever became of its path.
+ */
+int	runner_work_dir(const struct runner *r);
 
 /* Reap every child that has ended, the orphans of what kernels started included: after SIGCHLD. */
 void	runner_reap(struct runner *r);
