@@ -102,7 +102,7 @@ put_entry(struct buf *out, const char *name, const struct stat *st)
 		json_put_int(out, st->st_size);
 	}
 	json_put_key(out, "mtime");
-	buf_printf(out, "%.3f", (double)st->st_mtim.tv_sec + (double)(st->st_mtim.tv_nsec / 1000000) / 1000);
+	buf_printf(out, "%.3f", (double)st->st_mtim.tv_sec + (double)st->st_mtim.tv_nsec / 1e9);
 	json_put_close(out, '}');
 }
 
@@ -130,7 +130,7 @@ listing_format(int fd, const char *path, struct buf *out)
 	DIR *dir = fdopendir(fd);
 	int r = !names ? -ENOMEM : !dir ? -errno : read_names(dir, names);
 
-	if (r == 0) {
+	if (names && dir && r == 0) {
 		json_put_open(out, '{');
 		json_put_key(out, "path");
 		json_put_str(out, path);

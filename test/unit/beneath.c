@@ -366,7 +366,7 @@ files_appear_when_they_are_complete_at(struct place *p)
 {
 	struct upload u = UPLOAD_INIT;
 	struct stat st;
-	bool is_new;
+	bool is_new = false;
 
 	assert_int_equal(upload(p->dir, "a/b/new", "text", &is_new), 0);
 	assert_true(is_new && has(p->dir, "a/b/new", "text"));
