@@ -174,6 +174,18 @@ for url, body in (('http://manager:5000/status', None), ('http://manager:5000/al
     except urllib.error.HTTPError as e:
         print(e.code, json.load(e)['error'])"
 	[ "$output" = $'403 forbidden\n403 forbidden\n403 forbidden\n403 forbidden\n200' ]
+	# Nor by way of the host, whose published ports listen on its loopback only.
+	run -0 printed 0 "
+import socket
+gateway = socket.inet_ntoa(bytes.fromhex([l.split()[2] for l in open('/proc/net/route') if l.split()[1] == '00000000'][0])[::-1])
+for host in (gateway, 'host.docker.internal'):
+    for port in ($PORTS, $((PORTS + 2)), 2375):
+        try:
+            socket.create_connection((host, port), 3)
+            print('connected to', host, port)
+        except OSError:
+            pass"
+	[ -z "$output" ]
 	[ "$(status .allocated_containers)" = 0 ]
 }
 
