@@ -115,7 +115,7 @@ check: tests
 
 # One JSON line for each figure; BENCH names some of test/bench, ROUNDS says how much is measured.
 BENCH = $(wildcard test/bench/*.py)
-bench: $(CMDS) $(BENCHES)
+bench: $(CMDS) $(BENCHES) $(FAKES)
 	@for b in $(BENCH); do BUILD=$(B) $$b || exit 1; done
 
 # The target's own sources are compiled anew with clang, coverage and the sanitizers.

@@ -9,6 +9,10 @@
 
 #define CONFIG_TARGET		"/etc/execmgr/container_config.json"	/* in the manager's container */
 #define CLOSED_NETWORK		"executors"
+#define MANAGER_PIDS	256
+#define PID_BYTES	(2 << 20)
+#define PIDS_MIN	64
+#define PIDS_MAX	4096
 #define MANAGER_CHECK_SECONDS	5
 
 struct writer {
@@ -262,7 +266,7 @@ manager(struct writer *w, const struct plan *p)
 	open_map(w, "deploy");
 	open_map(w, "resources");
 	open_map(w, "limits");			/* its memory and processors are as much as there is */
-	pair_number(w, "pids", p->pids);
+	pair_number(w, "pids", MANAGER_PIDS);
 	close_map(w);
 	close_map(w);
 	close_map(w);
@@ -324,6 +328,18 @@ gpu_device(struct writer *w, const char *id)
 	close_list(w);
 }
 
+/*
+ * One process or thread for 2 MiB of memory: a fork bomb that runs out of memory before it runs out of these keeps the kernel of the
+ * host busy with ending processes one by one, and the executor from its turn.
+ */
+static int64_t
+executor_pids(const struct limits *l)
+{
+	int64_t n = l->memory_bytes / PID_BYTES;
+
+	return n < PIDS_MIN ? PIDS_MIN : n > PIDS_MAX ? PIDS_MAX : n;
+}
+
 /* gpu NULL: what all executors have.  With one: the same limits, and it is reserved.  Compose refuses a pids_limit beside these. */
 static void
 executor_resources(struct writer *w, const struct plan *p, const char *gpu)
@@ -336,7 +352,7 @@ executor_resources(struct writer *w, const struct plan *p, const char *gpu)
 		open_map_as(w, "limits", "limits");
 		pair(w, "cpus", p->limits.cpus);
 		pair(w, "memory", p->limits.memory);
-		pair_number(w, "pids", p->pids);
+		pair_number(w, "pids", executor_pids(&p->limits));
 		close_map(w);
 	}
 	if (gpu != NULL || p->limits.reservation != NULL) {

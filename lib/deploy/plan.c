@@ -230,7 +230,7 @@ int
 plan_build(const struct plan_options *o, struct plan *ret, struct buf *why)
 {
 	struct plan p = {
-		.types = TYPES_INIT, .gpus = GPUS_INIT, .config_path = o->config_path, .pids = 256, .runtime = o->runtime,
+		.types = TYPES_INIT, .gpus = GPUS_INIT, .config_path = o->config_path, .runtime = o->runtime,
 		.manager_image = o->manager_image != NULL ? o->manager_image : "manager-prebuilt",
 		.manager_port = o->manager_port > 0 ? o->manager_port : PLAN_MANAGER_PORT, .no_egress = o->no_egress,
 		.env = o->env != NULL ? o->env : &no_env, .volumes = o->volumes != NULL ? o->volumes : &no_volumes,

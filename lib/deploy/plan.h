@@ -56,7 +56,6 @@ struct plan {
 	int			 manager_port;
 	char			 bind[INET6_ADDRSTRLEN + 2];	/* address that published ports listen on; IPv6 in brackets */
 	struct limits		 limits;	/* of each executor */
-	int			 pids;
 	int			 check_seconds;	/* from one look at an executor's health to the next */
 	const char		*runtime;
 	const struct env	*env;		/* never NULL */

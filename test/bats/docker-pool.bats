@@ -219,8 +219,10 @@ while True:
         os.fork()
     except OSError:
         os._exit(0) if os.getpid() != 1 else None'
+	echo "$output"
 	[ "$(printed 1 'print(1)')" = 1 ]
-	[ "$(curl -s --max-time 30 "$M/session/0/health" | jq -r .status)" = ok ]
+	run curl -s --max-time 30 "$M/session/0/health"
+	[ "$(jq -r .status <<<"$output")" = ok ]
 	again 0
 	[ "$(docker exec executor-000 sh -c 'ls -d /proc/[0-9]* | wc -l')" -lt 20 ]
 }
@@ -234,7 +236,7 @@ try:
         n += 1
 except RuntimeError:
     pass
-print(n < 300)'
+print(n < 128)'
 	[ "$output" = True ]
 	again 0
 	run -0 printed 0 'import os

@@ -39,7 +39,7 @@ has_yaml() { "$PYTHON" -c 'import yaml' 2>/dev/null || skip "python3-yaml is not
 		[ "$(yaml docker-compose.yml "all(p.startswith('127.0.0.1:') for p in d['services']['$s']['ports'])")" = True ]
 	done
 	[ "$(yaml docker-compose.yml 'd["services"]["executor-000"]["deploy"]["resources"]["limits"]')" = \
-		"{'cpus': '0.25', 'memory': '256M', 'pids': 256}" ]
+		"{'cpus': '0.25', 'memory': '256M', 'pids': 128}" ]
 	[ "$(yaml docker-compose.yml 'd["services"]["manager"]["deploy"]["resources"]["limits"]')" = "{'pids': 256}" ]
 	[ "$(yaml docker-compose.yml 'd["services"]["manager"]["volumes"][0]["source"], d["services"]["manager"]["volumes"][0]["read_only"]')" = \
 		"('./container_config.json', True)" ]
@@ -272,9 +272,23 @@ has_yaml() { "$PYTHON" -c 'import yaml' 2>/dev/null || skip "python3-yaml is not
 	has_yaml
 	gen-compose -n 1 -e MEM_LIMIT=1.5g,CPUS=2,MEM_RESERVATION=512M,X=y
 	[ "$(service executor-000 's["deploy"]["resources"]')" = \
-		"{'limits': {'cpus': '2', 'memory': '1.5g', 'pids': 256}, 'reservations': {'memory': '512M'}}" ]
+		"{'limits': {'cpus': '2', 'memory': '1.5g', 'pids': 768}, 'reservations': {'memory': '512M'}}" ]
 	[ "$(service executor-000 's["environment"]')" = "{'ALLOW_FROM': 'manager', 'OMP_NUM_THREADS': '2', 'X': 'y'}" ]
 	[ "$(service manager 's["deploy"]["resources"]')" = "{'limits': {'pids': 256}}" ]
+}
+
+@test "as many processes and threads as memory has room for" {
+	has_yaml
+	while read -r memory pids; do
+		gen-compose -n 1 -e "MEM_LIMIT=$memory"
+		[ "$(service executor-000 's["deploy"]["resources"]["limits"]["pids"]')" = "$pids" ]
+	done <<-'END'
+		6M 64
+		128M 64
+		130M 65
+		1g 512
+		1024g 4096
+	END
 }
 
 @test "variables from files: comments, export, no magic in values; the command line wins over files, files over presets" {
@@ -284,7 +298,7 @@ has_yaml() { "$PYTHON" -c 'import yaml' 2>/dev/null || skip "python3-yaml is not
 	gen-compose -n 1 --preset long-running --env-file a.env --env-file b.env -e CPUS=3
 	[ "$(service executor-000 's["environment"]')" = \
 		"{'ALLOW_FROM': 'manager', 'OMP_NUM_THREADS': '3', 'EXECUTION_TIMEOUT': '90', 'A': '\"x\" # y', 'B': 'later'}" ]
-	[ "$(service executor-000 's["deploy"]["resources"]["limits"]')" = "{'cpus': '3', 'memory': '2G', 'pids': 256}" ]
+	[ "$(service executor-000 's["deploy"]["resources"]["limits"]')" = "{'cpus': '3', 'memory': '2G', 'pids': 1024}" ]
 	echo A=stdin | gen-compose -n 1 -e EXECUTION_TIMEOUT=1 --env-file - --env-file a.env
 	[ "$(service executor-000 's["environment"]["EXECUTION_TIMEOUT"]')" = 1 ]
 	[ "$(service executor-000 's["environment"]["A"]')" = '"x" # y' ]
@@ -325,14 +339,14 @@ has_yaml() { "$PYTHON" -c 'import yaml' 2>/dev/null || skip "python3-yaml is not
 	has_yaml
 	local p
 	gen-compose -n 1 -o none.yml
-	while read -r p timeout memory cpus; do
+	while read -r p timeout memory cpus pids; do
 		gen-compose -n 1 --preset "$p"
 		[ "$(service executor-000 's["environment"]["EXECUTION_TIMEOUT"]')" = "$timeout" ]
-		[ "$(service executor-000 's["deploy"]["resources"]["limits"]')" = "{'cpus': '$cpus', 'memory': '$memory', 'pids': 256}" ]
+		[ "$(service executor-000 's["deploy"]["resources"]["limits"]')" = "{'cpus': '$cpus', 'memory': '$memory', 'pids': $pids}" ]
 	done <<-'END'
-		default 180 256M 0.25
-		quick-tests 60 256M 0.5
-		long-running 7200 2G 1
+		default 180 256M 0.25 128
+		quick-tests 60 256M 0.5 128
+		long-running 7200 2G 1 1024
 	END
 	# What the preset of that name says is what nothing says, but for the variable itself.
 	gen-compose -n 1 --preset default
@@ -438,7 +452,7 @@ has_yaml() { "$PYTHON" -c 'import yaml' 2>/dev/null || skip "python3-yaml is not
 	local uuid=GPU-8f2ba1a5-0c3d-4e5f-8a9b-0123456789ab
 	gen-compose -n 3 -g 3,$uuid -e X=y,MEM_RESERVATION=64M
 	[ "$(service executor-000 's["deploy"]["resources"]')" = \
-		"{'limits': {'cpus': '0.25', 'memory': '256M', 'pids': 256}, 'reservations': {'memory': '64M', 'devices': [{'driver': 'nvidia', 'device_ids': ['3'], 'capabilities': ['gpu']}]}}" ]
+		"{'limits': {'cpus': '0.25', 'memory': '256M', 'pids': 128}, 'reservations': {'memory': '64M', 'devices': [{'driver': 'nvidia', 'device_ids': ['3'], 'capabilities': ['gpu']}]}}" ]
 	[ "$(service executor-001 's["deploy"]["resources"]["reservations"]["devices"][0]["device_ids"]')" = "['$uuid']" ]
 	[ "$(service executor-002 's["deploy"]["resources"]["reservations"]')" = "{'memory': '64M'}" ]
 	[ "$(service executor-001 's["environment"]')" = "{'ALLOW_FROM': 'manager', 'OMP_NUM_THREADS': '1', 'X': 'y'}" ]
@@ -483,7 +497,7 @@ has_yaml() { "$PYTHON" -c 'import yaml' 2>/dev/null || skip "python3-yaml is not
 	[ "$(jq -c '.services["executor-001"] | .environment, (.volumes | map(.target)), .deploy.resources, .tmpfs, .cap_drop, .read_only' c.json)" = \
 '{"A":"b","ALLOW_FROM":"manager","NVIDIA_VISIBLE_DEVICES":"void","OMP_NUM_THREADS":"1","SUBMISSION_DIR":"/submission"}
 ["/code","/submission"]
-{"limits":{"cpus":0.25,"memory":"268435456","pids":256}}
+{"limits":{"cpus":0.25,"memory":"268435456","pids":128}}
 ["/tmp:exec,mode=1777,size=134217728","/work:exec,mode=1777,size=134217728"]
 ["ALL"]
 true' ]
