@@ -98,7 +98,7 @@ with_port() { sed "s/localhost:5000/localhost:$PORT/g"; }
 	local before
 	before=$(git -C "$TOP" status --porcelain 2>/dev/null || true)
 	cd "$T"
-	run -0 env -u SANITIZE "$TOP/scripts/quickstart"		# it builds and uses build/, as its reader does
+	run -0 env -u SANITIZE -u MAKEFLAGS "$TOP/scripts/quickstart"		# it builds and uses build/, as its reader does
 	[[ $output == *'"text":"41\n"'*'"text":"42\n"'* ]]
 	[[ $output == *"print(x + 1)'"$'\n42\n'* ]]
 	[[ $output == *"rock    4                5020"* ]]
