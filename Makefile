@@ -127,7 +127,7 @@ fuzz:
 	build-fuzz/$(FUZZ) -max_total_time=$(SECONDS) -rss_limit_mb=1024 build-fuzz/corpus-$(FUZZ) test/fuzz/corpus/$(FUZZ)
 
 lint:
-	scripts/lint "$(CPPFLAGS) -std=c11" $(LIB_SRC) $(CMD_SRC) $(EXEC_SRC) $(FAKE_SRC) $(UNIT_SRC) $(FUZZ_SRC)
+	scripts/lint "$(CPPFLAGS) -std=c11" $(LIB_SRC) $(CMD_SRC) $(EXEC_SRC) $(FAKE_SRC) $(UNIT_SRC) $(FUZZ_SRC) $(BENCH_SRC)
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/execmgr
